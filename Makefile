@@ -1,0 +1,48 @@
+# `make book` and `make test` are all that a fresh machine with Python 3.11 and make needs.
+PYTHON ?= python3
+PROFILE ?= lite
+NOTEBOOKS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help book test lint run check-gpu records clean
+
+help:
+	@echo "make book [PROFILE=lite]          build the HTML book at _build/html/index.html"
+	@echo "make test                         run the tests"
+	@echo "make run PROFILE=... [NOTEBOOKS=] run notebooks through papermill into _build/runs/PROFILE"
+	@echo "make check-gpu                    a paper-profile fit on CUDA, certified there and on the CPU"
+	@echo "make lint                         ruff and pyright"
+	@echo "make records                      copy the records of the last lite run to data/results/lite"
+	@echo "make clean                        remove _build and .venv"
+
+$(READY): requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet -r requirements.txt -e '.[test]'
+	@touch $@
+
+book: $(READY)
+	BOOK_PROFILE=$(PROFILE) $(BIN)/jupyter-book build . -W -n --keep-going --all
+	$(BIN)/python book/check_pages.py _build/html
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+run: $(READY)
+	$(BIN)/python -m lossless_inr_lite.batch --profile $(PROFILE) $(NOTEBOOKS)
+
+check-gpu: $(READY)
+	$(BIN)/python workflow/check_gpu.py
+
+records: $(READY)
+	$(BIN)/python workflow/keep_records.py
+
+clean:
+	rm -rf _build $(VENV)

@@ -1,0 +1,114 @@
+"""The book's one Sphinx extension: a cache that knows the package, rendered batch runs, offline math, records.
+
+- The execution cache sees only a notebook's code. Its folder's name here carries a hash of the package, the
+  parameter files and the data, so that a change in any of them executes the notebooks again.
+- With BOOK_PROFILE set to another profile than lite, pages show the notebooks that `make run` executed.
+- MathJax comes from the package sphinx-mathjax-offline; only the files that pages load are copied.
+- ``{manifest}`` is the table of embedded data; ``{record}`02_image_fitting facts.name | ,.0f` `` quotes a number from data/results/lite, so none is typed in.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.errors import ExtensionError
+from sphinx.util.docutils import SphinxDirective, SphinxRole
+
+ROOT = Path(__file__).resolve().parents[2]
+HASHED = ("lossless_inr_lite/**/*.py", "notebooks/params/*.yaml", "data/paper/*.csv", "data/manifest.json")
+MATHJAX_FILES = ("tex-chtml.js", "output/chtml/fonts/woff-v2/*.woff")
+
+
+def sources_hash() -> str:
+    """Hash of everything but the notebooks that an executed page depends on."""
+    digest = hashlib.sha256()
+    for pattern in HASHED:
+        for path in sorted(ROOT.glob(pattern)):
+            digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def profile() -> str:
+    return os.environ.get("BOOK_PROFILE") or "lite"
+
+
+def configure(app: Sphinx, config: Config) -> None:
+    """Set what depends on the machine or the profile."""
+    config.nb_execution_cache_path = str(ROOT / "_build" / ".jupyter_cache" / sources_hash())
+    config.mathjax_path = "mathjax/tex-chtml.js"
+    if profile() != "lite":
+        config.nb_execution_mode = "off"
+
+
+def use_executed(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Show the executed notebook of a batch run in place of the one in the tree."""
+    if profile() == "lite" or not docname.startswith("notebooks/"):
+        return
+    name = docname.removeprefix("notebooks/")
+    executed = ROOT / "_build" / "runs" / profile() / name / f"{name}.ipynb"
+    if not (executed.parent / "record.json").is_file():
+        raise ExtensionError(f"no finished run of {name} at profile {profile()!r}: make run PROFILE={profile()} first")
+    source[0] = executed.read_text(encoding="utf-8")
+
+
+def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
+    """Put the needed files of MathJax beside the pages."""
+    spec = find_spec("sphinx-mathjax-offline")
+    if error or app.builder.format != "html" or spec is None or spec.origin is None:
+        return
+    origin, target = Path(spec.origin).parent / "static" / "mathjax", Path(app.outdir) / "_static" / "mathjax"
+    for pattern in MATHJAX_FILES:
+        for path in origin.glob(pattern):
+            copy = target / path.relative_to(origin)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+
+
+class RecordRole(SphinxRole):
+    """``{record}`RECORD dotted.path | format` ``: one value of a committed record."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        query, _, form = (part.strip() for part in self.text.partition("|"))
+        try:
+            text = format(look_up(query), form)
+        except (OSError, KeyError, IndexError, ValueError, TypeError) as error:
+            message = self.inliner.reporter.error(f"record {self.text!r}: {error!r}", line=self.lineno)
+            return [self.inliner.problematic(self.rawtext, self.rawtext, message)], [message]
+        return [nodes.Text(text)], []
+
+
+class ManifestDirective(SphinxDirective):
+    """The table of embedded data, from data/manifest.json."""
+
+    def run(self) -> list[nodes.Node]:
+        files = json.loads((ROOT / "data" / "manifest.json").read_text(encoding="utf-8"))["files"]
+        lines = ["| Name | Picture | Samples | Source | Licence | SHA-256 |", "|---|---|---|---|---|---|"]
+        for file in files:
+            cells = (f"`{file['name']}`", file["title"], file["samples"], file["source"], file["licence"])
+            lines.append("| " + " | ".join(cells) + f" | `{file['sha256'][:16]}` |")
+        return self.parse_text_to_nodes("\n".join(lines))
+
+
+def look_up(query: str) -> Any:
+    """The value behind "NAME dotted.path" in data/results/lite/NAME.json; keys with dots are not needed."""
+    name, path = query.split()
+    value: Any = json.loads((ROOT / "data" / "results" / "lite" / f"{name}.json").read_text(encoding="utf-8"))
+    for key in path.split("."):
+        value = value[int(key)] if isinstance(value, list) else value[key]
+    return value
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    app.connect("config-inited", configure, priority=900)
+    app.connect("source-read", use_executed)
+    app.connect("build-finished", copy_mathjax)
+    app.add_role("record", RecordRole())
+    app.add_directive("manifest", ManifestDirective)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

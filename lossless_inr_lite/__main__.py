@@ -1,0 +1,172 @@
+"""The command line: ``python -m lossless_inr_lite fit|decode|verify|info``.
+
+Exit codes: 0 done (and, for fit, certified lossless), 1 verify found a difference, 2 bad input, 3 the budget
+ended before the fit was lossless (the best weights are kept).
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lossless_inr_lite.atomic import check_writable
+from lossless_inr_lite.audio_files import write_audio
+from lossless_inr_lite.certify import read_certificate, save
+from lossless_inr_lite.devices import DEVICES
+from lossless_inr_lite.errors import DivergedError, InputError
+from lossless_inr_lite.fitting import Fit, fit
+from lossless_inr_lite.formulations import FORMULATIONS
+from lossless_inr_lite.genuineness import genuineness
+from lossless_inr_lite.image_files import write_image
+from lossless_inr_lite.losses import LOSSES
+from lossless_inr_lite.networks import NETWORKS
+from lossless_inr_lite.recipes import RECIPES
+from lossless_inr_lite.signals import MAX_SAMPLES, load_signal
+from lossless_inr_lite.storage import read_model
+from lossless_inr_lite.version import __version__
+
+DONE, DIFFERENT, BAD_INPUT, BUDGET_ENDED = 0, 1, 2, 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; errors of the user become one sentence on standard error."""
+    options = vars(_parser().parse_args(arguments))
+    command = options.pop("command")
+    try:
+        return command(**options)
+    except (InputError, MemoryError) as error:
+        print(f"error: {error or 'out of memory'}", file=sys.stderr)
+        return BAD_INPUT
+
+
+def fit_command(signal: str, output: Path, size: int | None, num_bits: int | None, max_pixels: int, **plan: Any) -> int:
+    """Fit a picture or a sound, certify it, and keep the network in any case."""
+    _check_output(output, (".safetensors",))
+    source = load_signal(signal, size, num_bits, max_pixels)
+    try:
+        result = fit(source, **plan)
+    except DivergedError as error:
+        kept = ""
+        if isinstance(error.best, Fit):
+            save(error.best, output)
+            kept = f"; the best weights so far ({error.best.entry.wrong_bits} wrong bits) are in {output}"
+        print(f"error: {error}{kept}", file=sys.stderr)
+        return BUDGET_ENDED
+    save(result, output)
+    print(_summary(result, output))
+    return DONE if result.lossless else BUDGET_ENDED
+
+
+def decode_command(network: Path, output: Path) -> int:
+    """Write the signal that a saved network stands for."""
+    model, header = read_model(network)
+    sound = model.spec.sample_rate is not None
+    check_writable(output)
+    signal = model.signal()
+    if sound:
+        write_audio(output, signal.samples, signal.num_bits, signal.sample_rate or 0, signal.subtype or "")
+    else:
+        write_image(output, signal.samples, signal.num_bits)
+    exact = signal.sha256 == header.sha256_samples
+    print(f"{output}: {'the same samples as' if exact else 'NOT the same samples as'} {signal.name} that was fitted")
+    return DONE
+
+
+def verify_command(network: Path, signal: str, size: int | None, max_pixels: int) -> int:
+    """Compare a saved network with the signal itself: every sample, and the shape, depth, rate and subtype."""
+    model, _ = read_model(network)
+    source = load_signal(signal, size, max_pixels=max_pixels)
+    ours, theirs = model.spec.facts, source.spec.facts
+    for what in ours:
+        if ours[what] != theirs[what]:
+            hint = f" (was it fitted with --size {ours['shape'][0]}?)" if what == "shape" and size is None else ""
+            print(f"different: {what} is {ours[what]} in {network.name} and {theirs[what]} in {source.name}{hint}")
+            return DIFFERENT
+    differ = np.argwhere(model.decode()[0] != source.words)
+    if len(differ):
+        first = tuple(int(i) for i in differ[0])
+        print(f"different: {len(differ)} of {source.samples.size} samples, the first at {first}")
+        return DIFFERENT
+    print(f"identical: all {source.samples.size} samples of {source.num_bits} bits")
+    return DONE
+
+
+def info_command(file: Path, max_pixels: int) -> int:
+    """Print one JSON object: a saved network's header and verdict, or a signal's facts and genuineness."""
+    if file.suffix == ".safetensors":
+        _, header = read_model(file)
+        certificate = read_certificate(file, header.sha256_weights)
+        facts = header.model_dump() | {"lossless": certificate is not None and certificate.lossless}
+        if certificate is not None:
+            facts["smallest_margin"] = certificate.smallest_margin
+    else:
+        signal = load_signal(file, max_pixels=max_pixels)
+        report = genuineness(signal).as_dict()
+        facts = {"name": signal.name, **signal.spec.facts, "sha256_samples": signal.sha256, "genuineness": report}
+    print(json.dumps(facts, indent=2))
+    return DONE
+
+
+def _check_output(path: Path, suffixes: tuple[str, ...]) -> None:
+    if path.suffix not in suffixes:
+        raise InputError(f"cannot write {path.name!r}: the suffix {' or '.join(suffixes)} is needed")
+    check_writable(path)
+
+
+def _summary(result: Fit, output: Path) -> str:
+    entry, bits = result.entry, result.model.spec.total_bits
+    verdict = "certified lossless" if result.lossless else f"NOT lossless ({result.stopped}), {entry.wrong_bits} wrong bits"
+    return (
+        f"{output}: {verdict}; {bits} bits, {result.num_parameters} parameters, {entry.iteration} iterations, "
+        f"{entry.samples_seen} samples seen, {result.history.entries[-1].seconds:.1f} s"
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m lossless_inr_lite", description=__doc__)
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="fit|decode|verify|info")
+    limit = argparse.ArgumentParser(add_help=False)
+    limit.add_argument("--max-pixels", type=int, default=MAX_SAMPLES, help="largest picture that is read (2^26)")
+    sized = argparse.ArgumentParser(add_help=False)
+    sized.add_argument("--size", type=int, help="crop to the centre square and area-resample to SIZE x SIZE")
+
+    command = commands.add_parser("fit", parents=[limit, sized], help=fit_command.__doc__)
+    command.set_defaults(command=fit_command)
+    command.add_argument("signal", help="picture, sound, or the name of an embedded picture")
+    command.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.safetensors")
+    command.add_argument("--num-bits", type=int, help="the depth that the file must have")
+    command.add_argument("--formulation", default="bit_coordinate", metavar="|".join(FORMULATIONS))
+    command.add_argument("--network", default="siren", metavar="|".join(NETWORKS))
+    command.add_argument("--hidden-features", type=int, default=512)
+    command.add_argument("--hidden-layers", type=int, default=5)
+    command.add_argument("--recipe", default="paper", metavar="|".join(RECIPES))
+    command.add_argument("--loss", metavar="|".join(LOSSES), help="default: the recipe's")
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--max-iterations", type=int)
+    command.add_argument("--max-seconds", type=float)
+    command.add_argument("--chunk-samples", type=int, help="samples a partial gradient; bounds memory")
+    command.add_argument("--device", default="auto", metavar="|".join(DEVICES))
+
+    command = commands.add_parser("decode", help=decode_command.__doc__)
+    command.set_defaults(command=decode_command)
+    command.add_argument("network", type=Path, metavar="IN.safetensors")
+    command.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.png|tif|pgm|ppm|wav|flac")
+
+    command = commands.add_parser("verify", parents=[limit, sized], help=verify_command.__doc__)
+    command.set_defaults(command=verify_command)
+    command.add_argument("network", type=Path, metavar="IN.safetensors")
+    command.add_argument("signal", help="the picture or sound that was fitted")
+
+    command = commands.add_parser("info", parents=[limit], help=info_command.__doc__)
+    command.set_defaults(command=info_command)
+    command.add_argument("file", type=Path, help="a saved network, a picture or a sound")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

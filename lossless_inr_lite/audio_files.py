@@ -1,0 +1,64 @@
+"""Sound files in and out through libsndfile, in the samples and the subtype that the file has."""
+
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from lossless_inr_lite.atomic import replacing
+from lossless_inr_lite.errors import InputError
+
+SUFFIXES = (".wav", ".flac")
+# subtype -> (bits a sample, type asked of libsndfile, which left-justifies whole numbers in it)
+SUBTYPES: dict[str, tuple[int, str]] = {
+    "PCM_U8": (8, "int16"),
+    "PCM_S8": (8, "int16"),
+    "PCM_16": (16, "int16"),
+    "PCM_24": (24, "int32"),
+    "PCM_32": (32, "int32"),
+    "FLOAT": (32, "float32"),
+}
+
+
+def read_audio(path: Path, max_samples: int) -> tuple[np.ndarray, int, int, str]:
+    """Samples (T, C) as signed integers or float32, bits a sample, rate in Hz, subtype.
+
+    Raises InputError for a file that is empty, broken, of another coding, or longer than `max_samples`.
+    """
+    try:
+        info = soundfile.info(str(path))
+        _check_header(path, info, max_samples)
+        num_bits, dtype = SUBTYPES[info.subtype]
+        samples, rate = soundfile.read(str(path), dtype=dtype, always_2d=True)
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        raise InputError(f"{path.name} is not a sound file that can be read (WAV or FLAC): {error}") from error
+    if len(samples) != info.frames:
+        raise InputError(f"{path.name} is truncated: {info.frames} frames declared, {len(samples)} found")
+    shift = 0 if dtype == "float32" else np.iinfo(dtype).bits - num_bits
+    return (samples >> shift if shift else samples), num_bits, rate, info.subtype
+
+
+def write_audio(path: str | Path, samples: np.ndarray, num_bits: int, sample_rate: int, subtype: str) -> None:
+    """Write samples (T, C) with their subtype, atomically. Raises InputError when the format cannot hold them."""
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"cannot write sound as {path.name!r}: allowed suffixes are {', '.join(SUFFIXES)}")
+    container = path.suffix[1:].upper()
+    if not soundfile.check_format(container, subtype):
+        raise InputError(f"{container} cannot hold {subtype} sound: use .wav")
+    dtype = SUBTYPES[subtype][1]
+    shift = 0 if dtype == "float32" else np.iinfo(dtype).bits - num_bits
+    with replacing(path) as temporary:
+        soundfile.write(str(temporary), samples.astype(dtype) << shift if shift else samples, sample_rate, subtype)
+
+
+def _check_header(path: Path, info: "soundfile._SoundFileInfo", max_samples: int) -> None:
+    if info.subtype not in SUBTYPES:
+        raise InputError(f"{path.name} is coded as {info.subtype}: allowed are {', '.join(SUBTYPES)}")
+    if info.frames == 0:
+        raise InputError(f"{path.name} holds no samples")
+    if info.frames * info.channels > max_samples:
+        raise InputError(
+            f"{path.name} declares {info.frames} frames of {info.channels} channels, more than the {max_samples} "
+            "samples that are allowed: raise --max-pixels if you trust the file"
+        )

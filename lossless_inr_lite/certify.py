@@ -1,0 +1,144 @@
+"""The only place that may say `lossless: true`: the saved file, decoded again in a new process, many ways."""
+
+import itertools
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from lossless_inr_lite.atomic import write_json
+from lossless_inr_lite.errors import FileFormatError, InputError
+from lossless_inr_lite.model import Model
+from lossless_inr_lite.signals import Signal
+from lossless_inr_lite.storage import read_model, save_model
+from lossless_inr_lite.version import __version__
+
+if TYPE_CHECKING:
+    from lossless_inr_lite.fitting import Fit
+
+BATCHES = (257, 4096, 65536)  # samples a forward pass; the first divides nothing evenly
+THREADS = (1, 2)
+PRECISIONS = ("float32", "float64")
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What decoding a saved file found. `lossless` holds only when no way of decoding gave a single wrong bit.
+
+    `smallest_margin` is that of all ways together (|logit| for bit formulations, steps for amplitudes);
+    `ways` lists device, precision, threads, batch, wrong bits, margin and seconds of each.
+    """
+
+    lossless: bool
+    sha256_weights: str
+    sha256_samples: str
+    smallest_margin: float
+    ways: list[dict[str, Any]]
+
+
+def certify(path: str | Path, signal: Signal, max_seconds: float | None = None) -> Certificate:
+    """Decode the file at `path` in a new process and compare every bit with `signal`.
+
+    Three batch sizes, one and two threads, float32 and float64 are crossed, on the CPU and, where there is
+    one, on the GPU. When all of that would take longer than `max_seconds`, a subset is decoded in which every
+    batch size, thread count and precision still occurs on each device.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        truth = Path(folder) / "words.npy"
+        np.save(truth, signal.words, allow_pickle=False)
+        code = "from lossless_inr_lite.certify import _main; _main()"
+        command = [sys.executable, "-c", code, str(path), str(truth), str(max_seconds or 0)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        reason = done.stderr.strip().splitlines()[-1:] or ["no message"]
+        raise FileFormatError(f"{Path(path).name} could not be certified: {reason[0]}")
+    report = json.loads(done.stdout)
+    same_kind = report.pop("spec") == signal.spec.facts
+    report["lossless"] = same_kind and all(way["wrong_bits"] == 0 for way in report["ways"])
+    return Certificate(**report)
+
+
+def certify_model(fit: "Fit", signal: Signal) -> Certificate:
+    """Save a fit under a temporary name and certify that file, in no more time than the fit took."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "fit.safetensors"
+        _save(fit, path)
+        return certify(path, signal, max_seconds=max(fit.history.entries[-1].seconds, 5.0))
+
+
+def save(fit: "Fit", path: str | Path) -> Path:
+    """Write the weights to `path` (.safetensors) and the certificate beside them as .json, each atomically.
+
+    Raises InputError when the folder cannot be written.
+    """
+    path = Path(path)
+    _save(fit, path)
+    if fit.certificate is None:
+        certificate_path(path).unlink(missing_ok=True)
+    else:
+        write_json(certificate_path(path), asdict(fit.certificate))
+    return path
+
+
+def certificate_path(path: str | Path) -> Path:
+    """Where the certificate of a saved network lies."""
+    return Path(path).with_suffix(".json")
+
+
+def read_certificate(path: str | Path, sha256_weights: str) -> Certificate | None:
+    """The certificate beside a network, or None when there is none for exactly these weights."""
+    try:
+        found = Certificate(**json.loads(certificate_path(path).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    return found if found.sha256_weights == sha256_weights else None
+
+
+def _save(fit: "Fit", path: Path) -> None:
+    save_model(
+        path, fit.model, package_version=__version__, recipe=fit.recipe, seed=fit.seed,
+        iterations=fit.entry.iteration, wrong_bits=fit.entry.wrong_bits, sha256_samples=fit.sha256_samples,
+    )  # fmt: skip
+
+
+def _ways(devices: list[str], all_of_them: bool) -> list[tuple[str, str, int, int]]:
+    """(device, precision, threads, batch): the full cross, or each value at least once on each device."""
+    if all_of_them:
+        return list(itertools.product(devices, PRECISIONS, THREADS, BATCHES))
+    short = [("float32", 1, BATCHES[0]), ("float32", 2, BATCHES[2]), ("float64", 2, BATCHES[1])]
+    return [(device, *way) for device in devices for way in short]
+
+
+def _decode_one(model: Model, truth: np.ndarray, way: tuple[str, str, int, int]) -> dict[str, Any]:
+    device, precision, threads, batch = way
+    torch.set_num_threads(threads)
+    started = time.perf_counter()
+    words, margin = model.decode(batch, getattr(torch, precision), device)
+    wrong = int(np.bitwise_count(words ^ truth).sum()) if words.shape == truth.shape else int(truth.size)
+    return {"device": device, "precision": precision, "threads": threads, "batch": batch, "wrong_bits": wrong,
+            "margin": margin, "seconds": time.perf_counter() - started}  # fmt: skip
+
+
+def _main() -> None:
+    """The new process: argv is the file, the true words, and the seconds that may be spent (0: no limit)."""
+    path, truth_path, max_seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
+    try:
+        model, header = read_model(path)
+    except InputError as error:
+        sys.exit(str(error))
+    truth = np.load(truth_path, allow_pickle=False)
+    devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+    first = _decode_one(model, truth, _ways(devices, False)[0])
+    everything = max_seconds == 0 or first["seconds"] * 24 * len(devices) < max_seconds
+    reports = [_decode_one(model, truth, way) for way in _ways(devices, everything)]
+    print(json.dumps({
+        "sha256_weights": header.sha256_weights, "sha256_samples": header.sha256_samples, "ways": reports,
+        "smallest_margin": min(report["margin"] for report in reports), "spec": model.spec.facts,
+    }))  # fmt: skip

@@ -1,0 +1,51 @@
+"""Where a fit runs, and whether it fits there."""
+
+import psutil
+import torch
+
+from lossless_inr_lite.errors import InputError, check_choice
+from lossless_inr_lite.formulations import Formulation
+from lossless_inr_lite.networks import num_parameters
+from lossless_inr_lite.signals import SignalSpec
+
+DEVICES = ["auto", "cpu", "cuda"]
+
+
+def get_device(name: str) -> str:
+    """"auto" becomes "cuda" where there is a GPU, else "cpu"; raises InputError for unknown or absent devices."""
+    check_choice("device", name, DEVICES)
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("device 'cuda' was asked for, and this machine has no usable GPU: use auto or cpu")
+    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+
+
+def default_chunk(device: str) -> int:
+    """Samples whose gradient is computed at a time: what stays in a CPU's cache, or fills a GPU."""
+    return 8192 if device == "cpu" else 65536
+
+
+def fit_memory(network: torch.nn.Module, formulation: Formulation, spec: SignalSpec, chunk: int) -> int:
+    """Estimated bytes that a fit needs at its peak.
+
+    Weights five times over (themselves, gradients, two Adam moments, the best so far), activations of a chunk
+    (three tensors a layer), the coordinates, the targets and decisions, and the words with their scratch.
+    """
+    weights = 5 * 4 * num_parameters(network)
+    width = sum(p.shape[0] * p.shape[-1] for name, p in network.named_parameters() if name.endswith("weight"))
+    samples = formulation.num_samples(spec)
+    activations = 3 * 4 * width * min(chunk, samples)
+    code_bytes = 1 if formulation.digit_bits(spec) == 1 else 8
+    outputs = formulation.groups(spec) * samples * formulation.out_features(spec)
+    problem = 8 * samples * formulation.in_features(spec) + 4 * code_bytes * outputs
+    words = 16 * (spec.total_bits // spec.num_bits)
+    return weights + activations + problem + words
+
+
+def check_memory(needed: int, device: str) -> None:
+    """Raise InputError when `needed` bytes are more than `device` has free."""
+    free = torch.cuda.mem_get_info()[0] if device == "cuda" else psutil.virtual_memory().available
+    if needed > free:
+        raise InputError(
+            f"this fit needs about {needed / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are free: "
+            "use a smaller --size, a smaller network, or smaller chunks (--chunk-samples)"
+        )

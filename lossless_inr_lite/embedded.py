@@ -1,0 +1,37 @@
+"""Real pictures that arrive inside installed wheels, so that a fresh clone runs offline.
+
+`data/manifest.json` names source, licence and checksum of each.
+"""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from lossless_inr_lite.errors import InputError
+
+# name -> (package whose wheel carries the file, path inside it)
+EMBEDDED: dict[str, tuple[str, str]] = {
+    "astronaut": ("skimage", "data/astronaut.png"),
+    "camera": ("skimage", "data/camera.png"),
+    "chelsea": ("skimage", "data/chelsea.png"),
+    "coffee": ("skimage", "data/coffee.png"),
+    "rocket": ("skimage", "data/rocket.jpg"),
+    "radiograph": ("data_store", "data/RG1_UNCR.dcm"),
+}
+
+
+def embedded_path(source: str | Path) -> Path:
+    """The file behind an embedded picture's name, or `source` itself as a path.
+
+    A file of the user's wins over an embedded name. Raises InputError when there is neither.
+    """
+    path = Path(source).expanduser()
+    if path.is_file():
+        return path
+    if str(source) in EMBEDDED:
+        package, inside = EMBEDDED[str(source)]
+        spec = find_spec(package)
+        if spec is None or spec.origin is None:
+            raise InputError(f"the embedded picture {source} needs the package {package}, which is not installed")
+        return Path(spec.origin).parent / inside
+    state = "is a folder, not a file" if path.is_dir() else "does not exist"
+    raise InputError(f"{path} {state}: give a file, or an embedded picture ({', '.join(EMBEDDED)})")

@@ -1,0 +1,83 @@
+"""Short movies of fits: frames collected while fitting, written as H.264, shown with controls and a poster."""
+
+import base64
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+import imageio.v3 as iio
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import HTML
+
+from lossless_inr_lite.atomic import replacing
+from lossless_inr_lite.history import Entry
+from lossless_inr_lite.plots import LABELS, show_picture
+
+GROWTH = 1.12  # a frame is kept when the clock has grown by this factor since the last
+
+
+class Filmstrip:
+    """A `fit` callback that keeps (seconds, words) at growing intervals, and always the last evaluation."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self.words: list[np.ndarray] = []
+        self._kept_until = 0.0
+
+    def __call__(self, entry: Entry, words: np.ndarray) -> None:
+        if self.words and entry.seconds < self._kept_until and len(self.words) > 1:
+            self.seconds[-1], self.words[-1] = entry.seconds, words
+            return
+        self.seconds.append(entry.seconds)
+        self.words.append(words)
+        self._kept_until = entry.seconds * GROWTH
+
+    def at(self, seconds: float) -> np.ndarray:
+        """The words that were known at that time; after the last frame, the last frame."""
+        index = int(np.searchsorted(self.seconds, seconds, side="right")) - 1
+        return self.words[max(index, 0)]
+
+
+def fit_movie(
+    path: str | Path, strips: Mapping[str, Filmstrip], truth: np.ndarray, num_bits: int, frames: int
+) -> np.ndarray:
+    """Write an mp4 of all fits beside the truth at equal seconds; return its last frame (H, W, 3) uint8.
+
+    Time runs logarithmically from the first evaluation to the end of the longest fit.
+    """
+    end = max(strip.seconds[-1] for strip in strips.values())
+    start = max(min(strip.seconds[1] for strip in strips.values() if len(strip.seconds) > 1), 1e-3)
+    times = np.geomspace(start, end, frames)
+    images = [_frame(strips, truth, num_bits, float(t)) for t in times]
+    images += [images[-1]] * 10  # rest on the result
+    with replacing(path) as temporary:
+        iio.imwrite(temporary, np.stack(images), fps=12, codec="libx264", macro_block_size=2, plugin="FFMPEG")
+    return images[-1]
+
+
+def show_movie(path: str | Path, poster: np.ndarray, label: str) -> HTML:
+    """The movie as a player inside the page itself: nothing is loaded from elsewhere."""
+    picture = io.BytesIO()
+    iio.imwrite(picture, poster, extension=".png")
+    image = base64.b64encode(picture.getvalue()).decode()
+    movie = base64.b64encode(Path(path).read_bytes()).decode()
+    return HTML(
+        f'<video controls muted playsinline style="max-width:100%" aria-label="{label}" '
+        f'poster="data:image/png;base64,{image}" src="data:video/mp4;base64,{movie}"></video>'
+    )
+
+
+def _frame(strips: Mapping[str, Filmstrip], truth: np.ndarray, num_bits: int, seconds: float) -> np.ndarray:
+    titles = {"truth": truth} | {LABELS.get(name, name): strip.at(seconds) for name, strip in strips.items()}
+    figure, row = plt.subplots(1, len(titles), figsize=(2.2 * len(titles), 2.7), dpi=100)
+    for axes, (title, words) in zip(row, titles.items(), strict=True):
+        wrong = np.count_nonzero((words != truth).any(axis=-1))
+        note = "" if title == "truth" else "\nexact" if not wrong else f"\n{wrong} wrong pixels"
+        show_picture(axes, words, num_bits, title + note)
+    figure.suptitle(f"{seconds:.2f} s", fontsize=9, y=0.04)
+    figure.tight_layout()
+    figure.canvas.draw()
+    pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()  # type: ignore[attr-defined]
+    plt.close(figure)
+    return pixels[: pixels.shape[0] // 2 * 2, : pixels.shape[1] // 2 * 2]

@@ -1,0 +1,53 @@
+"""Coordinate networks by name. Each maps (groups or 1, S, in_features) to (groups, S, out_features)."""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from lossless_inr_lite.errors import InputError, check_choice
+from lossless_inr_lite.networks.siren import Siren
+
+NETWORKS: dict[str, type[Any]] = {"siren": Siren}
+
+
+def build_network(
+    name: str,
+    in_features: int,
+    out_features: int,
+    hidden_features: int,
+    hidden_layers: int,
+    groups: int = 1,
+    seed: int | None = 0,
+    **options: float,
+) -> nn.Module:
+    """A network of that name, its weights drawn on the CPU from `seed` (None leaves them unset, for loading).
+
+    Raises InputError for an unknown name or option and for sizes below 1.
+    """
+    kind = NETWORKS[check_choice("network", name, list(NETWORKS))]
+    for what, value in (("hidden_features", hidden_features), ("hidden_layers", hidden_layers)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise InputError(f"{what} is {value!r}: allowed are whole numbers from 1")
+    known = kind.__init__.__kwdefaults__ or {}
+    for option in options:
+        check_choice(f"option of {name}", option, list(known))
+    network = kind(in_features, out_features, hidden_features, hidden_layers, groups, **options)
+    if seed is not None:
+        network.initialise(torch.Generator().manual_seed(seed))
+    return network
+
+
+def num_parameters(network: nn.Module) -> int:
+    """Number of trained weights and biases."""
+    return sum(p.numel() for p in network.parameters())
+
+
+def flops_per_sample(network: nn.Module) -> int:
+    """Floating-point operations of one forward pass of one sample: a multiply and an add a weight of each matrix.
+
+    Activations are not counted, as is usual; a training step costs three times as much.
+    """
+    groups = {p.shape[0] for p in network.parameters()}
+    matrices = sum(p.numel() for name, p in network.named_parameters() if name.endswith("weight"))
+    return 2 * matrices // max(groups)

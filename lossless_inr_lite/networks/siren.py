@@ -1,0 +1,48 @@
+"""SIREN: Sitzmann et al., "Implicit Neural Representations with Periodic Activation Functions", NeurIPS 2020."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from lossless_inr_lite.networks.linear import GroupedLinear
+
+
+class Siren(nn.Module):
+    """x -> sin(omega_0 (W x + b)), `hidden_layers` times more, then linear; (groups or 1, S, in) -> (groups, S, out).
+
+    Initialisation as published: first layer U(+-1/in), the others U(+-sqrt(6/in)/omega), biases U(+-1/sqrt(in)).
+    """
+
+    recommended_learning_rate = 1e-4
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        hidden_features: int,
+        hidden_layers: int,
+        groups: int = 1,
+        *,
+        first_omega_0: float = 30.0,
+        omega_0: float = 30.0,
+    ) -> None:
+        super().__init__()
+        self.omegas = [first_omega_0] + [omega_0] * hidden_layers
+        widths = [in_features] + [hidden_features] * (hidden_layers + 1) + [out_features]
+        self.layers = nn.ModuleList(
+            GroupedLinear(groups, fan_in, fan_out) for fan_in, fan_out in zip(widths, widths[1:], strict=False)
+        )
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw all weights from the published distributions."""
+        for i, layer in enumerate(self.layers):
+            fan_in = layer.weight.shape[1]
+            omega = self.omegas[min(i, len(self.omegas) - 1)]
+            bound = 1 / fan_in if i == 0 else math.sqrt(6 / fan_in) / omega
+            layer.uniform_(bound, 1 / math.sqrt(fan_in), generator)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for omega, layer in zip(self.omegas, self.layers, strict=False):
+            x = torch.sin(omega * layer(x))
+        return self.layers[-1](x)

@@ -1,0 +1,74 @@
+"""Notebook parameters: one vocabulary for all chapters, checked before any work starts.
+
+papermill accepts parameters that a notebook does not have, and values of any type. Every chapter therefore
+hands its variables to `check_parameters` first.
+"""
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from lossless_inr_lite.devices import DEVICES
+from lossless_inr_lite.errors import InputError, check_choice
+from lossless_inr_lite.networks import NETWORKS
+from lossless_inr_lite.recipes import RECIPES
+
+PROFILES = ("smoke", "lite", "cpu", "paper")
+NOT_PARAMETERS = {"In", "Out"}  # what IPython itself keeps among the variables
+
+
+class Vocabulary(BaseModel):
+    """Every parameter that a chapter may have, with its range; a chapter declares the ones that it uses."""
+
+    model_config = ConfigDict(strict=True)
+
+    profile: Literal["smoke", "lite", "cpu", "paper"]
+    signal: str
+    deep_signal: str
+    fake_bits: Annotated[int, Field(ge=1, le=15)]
+    size: Annotated[int, Field(ge=4, le=8192)]
+    deep_size: Annotated[int, Field(ge=4, le=8192)]
+    network: str
+    hidden_features: Annotated[int, Field(ge=1, le=65536)]
+    hidden_layers: Annotated[int, Field(ge=1, le=64)]
+    recipe: str
+    seed: Annotated[int, Field(ge=0)]
+    max_iterations: Annotated[int, Field(ge=1)]
+    max_seconds: Annotated[float, Field(gt=0)]
+    device: str
+    movie_frames: Annotated[int, Field(ge=0, le=500)]
+    output_dir: str
+
+
+CHOICES = {"network": list(NETWORKS), "recipe": list(RECIPES), "device": DEVICES}
+
+
+def check_parameters(variables: Mapping[str, Any]) -> SimpleNamespace:
+    """The parameters among a notebook's variables, checked; `variables` is the notebook's `globals()`.
+
+    Declared are those with a type in the parameters cell. Raises InputError that names the parameter and what
+    is allowed, for an unknown name (papermill injects it as a plain variable) and for a bad value.
+    """
+    declared = dict(variables.get("__annotations__", {}))
+    given = {
+        name for name, value in variables.items()
+        if isinstance(value, (str, int, float, list, dict, type(None)))
+        and not name.startswith("_") and name not in NOT_PARAMETERS
+    }  # fmt: skip
+    for name in sorted(given - declared.keys()):
+        raise InputError(f"unknown parameter {name!r}: this notebook has {', '.join(sorted(declared))}")
+    return SimpleNamespace(**{name: _checked(name, variables[name]) for name in declared})
+
+
+def _checked(name: str, value: object) -> Any:
+    field = Vocabulary.model_fields.get(name)
+    if field is None:
+        raise InputError(f"parameter {name!r} is not in the vocabulary of lossless_inr_lite.parameters: add it there")
+    try:
+        checked = TypeAdapter(Annotated[field.annotation, field]).validate_python(value, strict=True)
+    except ValidationError as error:
+        message = error.errors()[0]["msg"].removeprefix("Input ")
+        raise InputError(f"parameter {name} is {value!r}: it {message}") from error
+    return check_choice(f"value of parameter {name}", checked, CHOICES[name]) if name in CHOICES else checked

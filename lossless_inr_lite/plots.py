@@ -1,0 +1,105 @@
+"""The figures of the book: plain matplotlib, one colour a formulation in all chapters."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lossless_inr_lite.bits import bit_planes, plane_names
+from lossless_inr_lite.history import History
+from lossless_inr_lite.signals import Signal
+
+# Okabe and Ito's colours, which most colour-blind readers can tell apart.
+COLOURS = {"amplitude": "#D55E00", "bit_coordinate": "#0072B2", "bit_heads": "#009E73"}
+LABELS = {"amplitude": "amplitude (SIREN)", "bit_coordinate": "bit coordinate (paper)", "bit_heads": "bit heads"}
+COSTS = {"iteration": "iterations", "samples_seen": "samples seen", "seconds": "seconds"}
+
+
+def show_picture(axes: Axes, samples: np.ndarray, num_bits: int, title: str = "") -> None:
+    """Draw samples (H, W, C) scaled by their own depth; an alpha channel is left out."""
+    channels = samples.shape[-1]
+    colour = samples[..., :3] if channels >= 3 else samples[..., :1].repeat(3, axis=-1)
+    axes.imshow(colour / (2.0**num_bits - 1), interpolation="nearest")
+    axes.set_title(title, fontsize=9)
+    axes.set_axis_off()
+
+
+def normalised(signal: Signal) -> np.ndarray:
+    """A picture's words stretched to [0, 1] by its own smallest and largest value, for looking at it."""
+    words = signal.words.astype(np.float64)
+    return (words - words.min()) / max(1.0, float(np.ptp(words)))
+
+
+def pictures(samples: Mapping[str, np.ndarray], num_bits: int, width: float = 9) -> Figure:
+    """A row of pictures with their titles."""
+    figure, row = plt.subplots(1, len(samples), figsize=(width, width / len(samples) + 0.4), squeeze=False)
+    for axes, (title, picture) in zip(row[0], samples.items(), strict=True):
+        show_picture(axes, picture, num_bits, title)
+    figure.tight_layout()
+    return figure
+
+
+def planes(signal: Signal, channel: int = 0, columns: int = 4) -> Figure:
+    """Every bit-plane of one channel of a picture, most significant first."""
+    stack = bit_planes(signal.words[..., channel], signal.num_bits)
+    names = plane_names(signal.num_bits, signal.kind)
+    rows = -(-signal.num_bits // columns)
+    figure, grid = plt.subplots(rows, columns, figsize=(9, 2.4 * rows), squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for axes, plane in zip(grid.flat, reversed(range(signal.num_bits)), strict=False):
+        axes.imshow(stack[..., plane], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        axes.set_title(names[plane], fontsize=9)
+    figure.tight_layout()
+    return figure
+
+
+def plane_entropies(reports: Mapping[str, Sequence[float]]) -> Figure:
+    """Entropy of every plane of several signals; a constant plane has 0, a fair coin 1."""
+    figure, axes = plt.subplots(figsize=(9, 3))
+    for title, entropies in reports.items():
+        axes.plot(range(len(entropies)), entropies, marker="o", markersize=4, label=title)
+    axes.set_xlabel("bit-plane (0 is the least significant)")
+    axes.set_ylabel("entropy, bits")
+    axes.legend(fontsize=8)
+    figure.tight_layout()
+    return figure
+
+
+def fit_curves(histories: Mapping[str, History], lossless: Mapping[str, bool]) -> Figure:
+    """BER and PSNR against iterations, samples seen and seconds; a dashed line where a fit became lossless."""
+    figure, grid = plt.subplots(2, 3, figsize=(10, 5.4), sharey="row")
+    for column, (cost, cost_label) in enumerate(COSTS.items()):
+        for name, history in histories.items():
+            x = history.column(cost)
+            keep = x > 0  # the axis is logarithmic; the untrained network stays out
+            colour, label = COLOURS.get(name), LABELS.get(name, name)
+            grid[0, column].plot(x[keep], np.maximum(history.column("ber")[keep], 1e-7), color=colour, label=label)
+            psnr = history.column("psnr")[keep]
+            grid[1, column].plot(x[keep], np.where(np.isfinite(psnr), psnr, np.nan), color=colour)
+            if lossless[name]:
+                for axes in grid[:, column]:
+                    axes.axvline(x[-1], color=colour, linestyle="--", linewidth=1)
+        grid[0, column].set(xscale="log", yscale="log")
+        grid[1, column].set(xscale="log", xlabel=cost_label)
+    grid[0, 0].set_ylabel("BER")
+    grid[1, 0].set_ylabel("PSNR, dB")
+    grid[0, 0].legend(fontsize=8, loc="lower left")
+    figure.tight_layout()
+    return figure
+
+
+def error_maps(decoded: Mapping[str, np.ndarray], truth: np.ndarray, num_bits: int) -> Figure:
+    """Pictures above, the largest error of any channel below, in steps on a logarithmic scale; black is exact."""
+    figure, grid = plt.subplots(2, len(decoded), figsize=(9, 18 / len(decoded) + 0.2), squeeze=False)
+    for column, (name, words) in enumerate(decoded.items()):
+        show_picture(grid[0, column], words, num_bits, LABELS.get(name, name))
+        error = np.abs(words.astype(np.int64) - truth.astype(np.int64)).max(axis=-1)
+        scale = np.log2(1.0 + error) / num_bits
+        grid[1, column].imshow(scale, cmap="inferno", vmin=0, vmax=1, interpolation="nearest")
+        grid[1, column].set_title(f"{np.count_nonzero(error)} wrong pixels, largest error {error.max()}", fontsize=8)
+        grid[1, column].set_axis_off()
+    figure.tight_layout()
+    return figure

@@ -1,0 +1,171 @@
+"""A model as one safetensors file: float32 weights and a header that rebuilds and checks everything else.
+
+Nothing is ever unpickled. The header is one JSON object in the file's metadata, with its own SHA-256, and
+holds the SHA-256 of the weights. What it declares is bounded before anything is allocated.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import safetensors.torch
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from safetensors import SafetensorError
+
+from lossless_inr_lite.atomic import replacing
+from lossless_inr_lite.bits import MAX_BITS
+from lossless_inr_lite.errors import FileFormatError, InputError
+from lossless_inr_lite.model import Architecture, Model, named_weights
+from lossless_inr_lite.signals import MAX_SAMPLES, Signal, SignalSpec
+
+FORMAT = "lossless_inr_lite"
+VERSION = 1
+MAX_HEADER = 16_384  # bytes; what a fit may spend on anything but weights
+Sha256 = Field(pattern="^[0-9a-f]{64}$")
+
+
+class Header(BaseModel):
+    """Everything in the file but the weights. Sizes are bounded, so that no file asks for absurd memory."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    package_version: str = Field(max_length=100)
+    name: str = Field(max_length=1000)
+    shape: list[int] = Field(min_length=2, max_length=3)
+    num_bits: int = Field(ge=1, le=MAX_BITS)
+    kind: Literal["unsigned", "signed", "float"]
+    sample_rate: int | None = Field(default=None, ge=1, le=2**31)
+    subtype: str | None = Field(default=None, max_length=20)
+    formulation: str = Field(max_length=100)
+    network: str = Field(max_length=100)
+    hidden_features: int = Field(ge=1, le=1 << 16)
+    hidden_layers: int = Field(ge=1, le=64)
+    loss: str = Field(max_length=100)
+    options: dict[str, float] = Field(max_length=20)
+    recipe: str = Field(max_length=100)
+    seed: int
+    iterations: int = Field(ge=0)
+    wrong_bits: int = Field(ge=0)
+    num_parameters: int = Field(ge=1)
+    sha256_samples: str = Sha256
+    sha256_weights: str = Sha256
+
+    @model_validator(mode="after")
+    def _shape_is_bounded(self) -> "Header":
+        positions = int(np.prod(self.shape[:-1], dtype=object))
+        if min(self.shape) < 1 or positions > MAX_SAMPLES or self.shape[-1] > 4096:
+            raise ValueError(f"shape {self.shape} is out of bounds")
+        return self
+
+    @property
+    def spec(self) -> SignalSpec:
+        return SignalSpec(self.name, tuple(self.shape), self.num_bits, self.kind, self.sample_rate, self.subtype)
+
+    @property
+    def architecture(self) -> Architecture:
+        return Architecture(
+            self.formulation, self.network, self.hidden_features, self.hidden_layers, self.loss, self.options
+        )
+
+
+def weights_sha256(weights: dict[str, torch.Tensor]) -> str:
+    """Hash over names, types, shapes and little-endian bytes of the weights, in sorted order."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(weights.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def save_model(path: str | Path, model: Model, **facts: Any) -> Header:
+    """Write the model atomically; `facts` are the header's fields that describe the run. Returns the header.
+
+    The same model and facts give the same bytes. Raises InputError when the file cannot be written.
+    """
+    if Path(path).suffix != ".safetensors":
+        raise InputError(f"cannot save a network as {Path(path).name!r}: the suffix .safetensors is needed")
+    weights = dict(named_weights(model.network))
+    spec, architecture = model.spec, model.architecture
+    header = Header(
+        name=spec.name[:1000], **spec.facts, **vars(architecture),
+        num_parameters=sum(w.numel() for w in weights.values()), sha256_weights=weights_sha256(weights), **facts,
+    )  # fmt: skip
+    text = header.model_dump_json()
+    metadata = {"format": FORMAT, "version": str(VERSION), "header": text,
+                "sha256_header": hashlib.sha256(text.encode()).hexdigest()}  # fmt: skip
+    with replacing(path) as temporary:
+        temporary.write_bytes(safetensors.torch.save(weights, metadata))
+    return header
+
+
+def read_model(path: str | Path) -> tuple[Model, Header]:
+    """The model in a file and its header, every checksum verified.
+
+    Raises FileFormatError when the file is truncated, altered, foreign, or from a newer version.
+    """
+    path = Path(path)
+    data = _read(path)
+    header = _read_header(path, data)
+    weights = _read_weights(path, data)
+    if weights_sha256(weights) != header.sha256_weights:
+        raise FileFormatError(f"{path.name} is damaged: its weights do not match their checksum")
+    try:
+        with torch.device("meta"):
+            model = header.architecture.build(header.spec, seed=None)
+        expected = {name: tuple(t.shape) for name, t in model.network.state_dict().items()}
+    except InputError as error:
+        raise FileFormatError(f"{path.name} cannot be used: {error}") from error
+    if expected != {name: tuple(t.shape) for name, t in weights.items()}:
+        raise FileFormatError(f"{path.name} is damaged: its weights are not those of the network it declares")
+    model.network.load_state_dict(weights, assign=True)
+    return model, header
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise FileFormatError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _read_header(path: Path, data: bytes) -> Header:
+    length = int.from_bytes(data[:8], "little")
+    if len(data) < 10 or length > len(data) - 8 or not data[8:9] == b"{":
+        raise FileFormatError(f"{path.name} is truncated, or not a safetensors file")
+    try:
+        metadata = json.loads(data[8 : 8 + length]).get("__metadata__", {})
+    except (ValueError, RecursionError, AttributeError) as error:
+        raise FileFormatError(f"{path.name} is damaged: its safetensors header cannot be read") from error
+    if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
+        raise FileFormatError(f"{path.name} is a safetensors file, and not one of {FORMAT}")
+    text, version = str(metadata.get("header")), str(metadata.get("version"))
+    if version.isdecimal() and int(version[:9]) > VERSION:
+        raise FileFormatError(f"{path.name} has format version {version[:9]}, this package reads up to {VERSION}: update it")
+    if version != str(VERSION) or hashlib.sha256(text.encode()).hexdigest() != metadata.get("sha256_header"):
+        raise FileFormatError(f"{path.name} is damaged: its header does not match its checksum")
+    if len(text) > MAX_HEADER:
+        raise FileFormatError(f"{path.name} has a header of {len(text)} bytes: at most {MAX_HEADER} are allowed")
+    try:
+        return Header.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "shape"
+        raise FileFormatError(f"{path.name} has a bad header: {field}: {first['msg']}") from error
+
+
+def _read_weights(path: Path, data: bytes) -> dict[str, torch.Tensor]:
+    try:
+        weights = safetensors.torch.load(data)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise FileFormatError(f"{path.name} is truncated or damaged: {error}") from error
+    if any(tensor.dtype != torch.float32 for tensor in weights.values()):
+        raise FileFormatError(f"{path.name} is damaged: only float32 weights are allowed")
+    return weights
+
+
+def decode(path: str | Path) -> Signal:
+    """The signal that a saved network stands for. Raises FileFormatError as `read_model` does."""
+    return read_model(path)[0].signal()
