@@ -1,11 +1,11 @@
 """A small, executable companion to "Towards Lossless Implicit Neural Representation via Bit Plane Decomposition".
 
-    import lossless_inr_lite as lil
+import lossless_inr_lite as lil
 
-    signal = lil.load_image("photo.png", size=64)
-    fit = lil.fit(signal, formulation="bit_coordinate", hidden_features=128, seed=0)
-    lil.save(fit, "photo.safetensors")
-    assert (lil.decode("photo.safetensors").samples == signal.samples).all()
+signal = lil.load_image("photo.png", size=64)
+fit = lil.fit(signal, formulation="bit_coordinate", hidden_features=128, seed=0)
+lil.save(fit, "photo.safetensors")
+assert (lil.decode("photo.safetensors").samples == signal.samples).all()
 """
 
 from lossless_inr_lite.certify import Certificate, certify, save

@@ -119,7 +119,9 @@ def _check_output(path: Path, suffixes: tuple[str, ...]) -> None:
 
 def _summary(result: Fit, output: Path) -> str:
     entry, bits = result.entry, result.model.spec.total_bits
-    verdict = "certified lossless" if result.lossless else f"NOT lossless ({result.stopped}), {entry.wrong_bits} wrong bits"
+    verdict = (
+        "certified lossless" if result.lossless else f"NOT lossless ({result.stopped}), {entry.wrong_bits} wrong bits"
+    )
     return (
         f"{output}: {verdict}; {bits} bits, {result.num_parameters} parameters, {entry.iteration} iterations, "
         f"{entry.samples_seen} samples seen, {result.history.entries[-1].seconds:.1f} s"

@@ -34,8 +34,9 @@ def read_audio(path: Path, max_samples: int) -> tuple[np.ndarray, int, int, str]
         raise InputError(f"{path.name} is not a sound file that can be read (WAV or FLAC): {error}") from error
     if len(samples) != info.frames:
         raise InputError(f"{path.name} is truncated: {info.frames} frames declared, {len(samples)} found")
-    shift = 0 if dtype == "float32" else np.iinfo(dtype).bits - num_bits
-    return (samples >> shift if shift else samples), num_bits, rate, info.subtype
+    if dtype != "float32":
+        samples >>= np.iinfo(dtype).bits - num_bits
+    return samples, num_bits, rate, info.subtype
 
 
 def write_audio(path: str | Path, samples: np.ndarray, num_bits: int, sample_rate: int, subtype: str) -> None:
@@ -47,9 +48,11 @@ def write_audio(path: str | Path, samples: np.ndarray, num_bits: int, sample_rat
     if not soundfile.check_format(container, subtype):
         raise InputError(f"{container} cannot hold {subtype} sound: use .wav")
     dtype = SUBTYPES[subtype][1]
-    shift = 0 if dtype == "float32" else np.iinfo(dtype).bits - num_bits
+    typed = samples.astype(dtype)
+    if dtype != "float32":
+        typed <<= np.iinfo(dtype).bits - num_bits
     with replacing(path) as temporary:
-        soundfile.write(str(temporary), samples.astype(dtype) << shift if shift else samples, sample_rate, subtype)
+        soundfile.write(str(temporary), typed, sample_rate, subtype)
 
 
 def _check_header(path: Path, info: "soundfile._SoundFileInfo", max_samples: int) -> None:

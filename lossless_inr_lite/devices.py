@@ -12,7 +12,7 @@ DEVICES = ["auto", "cpu", "cuda"]
 
 
 def get_device(name: str) -> str:
-    """"auto" becomes "cuda" where there is a GPU, else "cpu"; raises InputError for unknown or absent devices."""
+    """ "auto" becomes "cuda" where there is a GPU, else "cpu"; raises InputError for unknown or absent devices."""
     check_choice("device", name, DEVICES)
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("device 'cuda' was asked for, and this machine has no usable GPU: use auto or cpu")

@@ -1,11 +1,11 @@
 """Fitting a network to a signal until every bit is right."""
 
-import contextlib
 import math
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -92,7 +92,8 @@ def fit(
         get_loss(loss or plan.loss_name(get_formulation(formulation))).name, options or {},
     )  # fmt: skip
     budget = Budget(
-        _positive("max_iterations", max_iterations, plan.max_iterations), _positive("max_seconds", max_seconds, math.inf)
+        _positive("max_iterations", max_iterations, plan.max_iterations),
+        _positive("max_seconds", max_seconds, math.inf),
     )
     device = get_device(device)
     chunk = int(_positive("chunk_samples", chunk_samples, default_chunk(device)))
@@ -139,7 +140,7 @@ class _Run:
     def seconds(self) -> float:
         return time.perf_counter() - self.started
 
-    def train(self, bar: "tqdm[None]") -> str:
+    def train(self, bar: "tqdm[Any]") -> str:
         """Update until lossless or out of budget; return why it stopped. Ctrl-C keeps the best so far."""
         iteration = 0
         try:
@@ -216,9 +217,7 @@ class _Run:
         entry, weights = self.best
         self.network.load_state_dict(weights)
         self.model.network = self.network.cpu()
-        return Fit(
-            self.model, self.recipe.name, seed, self.device, self.signal.sha256, entry, stopped, self.history
-        )
+        return Fit(self.model, self.recipe.name, seed, self.device, self.signal.sha256, entry, stopped, self.history)
 
 
 def _checked_model(architecture: Architecture, signal: Signal, seed: int, chunk: int, device: str) -> Model:
@@ -240,6 +239,6 @@ def _positive(what: str, value: float | None, default: float) -> float:
     return value
 
 
-def _bar(progress: bool | None, name: str) -> "contextlib.AbstractContextManager[tqdm[None]]":
+def _bar(progress: bool | None, name: str) -> "tqdm[Any]":
     shown = sys.stderr.isatty() if progress is None else progress
     return tqdm(desc=name, unit=" steps", disable=not shown, leave=True)

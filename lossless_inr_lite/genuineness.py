@@ -7,6 +7,7 @@ import numpy as np
 
 from lossless_inr_lite.signals import Signal
 
+
 @dataclass(frozen=True)
 class Genuineness:
     """How many of the declared bits a signal uses.
@@ -37,9 +38,7 @@ def genuineness(signal: Signal) -> Genuineness:
     entropy = [_binary_entropy(_share_of_ones(words, i)) for i in range(signal.num_bits)]
     replicated = _replicated_from(words, signal.num_bits, entropy)
     verdict = _verdict(signal.num_bits, values, gcd, entropy, replicated)
-    return Genuineness(
-        signal.num_bits, len(values), gcd, entropy, replicated, verdict.startswith("genuine"), verdict
-    )
+    return Genuineness(signal.num_bits, len(values), gcd, entropy, replicated, verdict.startswith("genuine"), verdict)
 
 
 def _share_of_ones(words: np.ndarray, plane: int) -> float:

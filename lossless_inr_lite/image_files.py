@@ -107,7 +107,9 @@ Reader = Callable[[Path, bytes, Limits], tuple[np.ndarray, int]]
 
 def _reader(data: bytes) -> Reader | None:
     """The reader for a file's first bytes; suffixes are not trusted."""
-    if data[128:132] == b"DICM":  # asked first: the 128 bytes before it may be a TIFF header, as in scans from some devices
+    if (
+        data[128:132] == b"DICM"
+    ):  # asked first: the 128 bytes before it may be a TIFF header, as in scans from some devices
         return _read_dicom
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return _read_png

@@ -1,6 +1,7 @@
 """Differences between two signals, all on integer words (Section 4 of the paper)."""
 
 import math
+from typing import Any
 
 import numpy as np
 from skimage.metrics import structural_similarity
@@ -41,12 +42,11 @@ def ssim(words: np.ndarray, truth: np.ndarray, num_bits: int) -> float:
     """
     if min(truth.shape[:2]) < 11:
         return math.nan
-    return float(
-        structural_similarity(
-            truth.astype(np.float64), words.astype(np.float64), data_range=2**num_bits - 1, channel_axis=-1,
-            gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
-        )
+    similarity: Any = structural_similarity(
+        truth.astype(np.float64), words.astype(np.float64), data_range=2**num_bits - 1, channel_axis=-1,
+        gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
     )  # fmt: skip
+    return float(similarity)
 
 
 def image_metrics(words: np.ndarray, truth: np.ndarray, num_bits: int) -> dict[str, float]:

@@ -18,24 +18,28 @@ GROWTH = 1.12  # a frame is kept when the clock has grown by this factor since t
 
 
 class Filmstrip:
-    """A `fit` callback that keeps (seconds, words) at growing intervals, and always the last evaluation."""
+    """A `fit` callback that keeps (entry, words) at growing intervals, and always the last evaluation."""
 
     def __init__(self) -> None:
-        self.seconds: list[float] = []
+        self.entries: list[Entry] = []
         self.words: list[np.ndarray] = []
-        self._kept_until = 0.0
+        self._due = 0.0
 
     def __call__(self, entry: Entry, words: np.ndarray) -> None:
-        if self.words and entry.seconds < self._kept_until and len(self.words) > 1:
-            self.seconds[-1], self.words[-1] = entry.seconds, words
+        if len(self.entries) > 2 and entry.seconds < self._due:
+            self.entries[-1], self.words[-1] = entry, words  # the newest stands in until a frame is due
             return
-        self.seconds.append(entry.seconds)
+        self.entries.append(entry)
         self.words.append(words)
-        self._kept_until = entry.seconds * GROWTH
+        self._due = entry.seconds * GROWTH
 
-    def at(self, seconds: float) -> np.ndarray:
-        """The words that were known at that time; after the last frame, the last frame."""
-        index = int(np.searchsorted(self.seconds, seconds, side="right")) - 1
+    def clock(self, name: str) -> list[float]:
+        """One field of the kept entries: "seconds", "iteration" or "samples_seen"."""
+        return [getattr(entry, name) for entry in self.entries]
+
+    def at(self, name: str, value: float) -> np.ndarray:
+        """The words that were known when that clock showed `value`; after the last frame, the last frame."""
+        index = int(np.searchsorted(self.clock(name), value, side="right")) - 1
         return self.words[max(index, 0)]
 
 
@@ -46,9 +50,9 @@ def fit_movie(
 
     Time runs logarithmically from the first evaluation to the end of the longest fit.
     """
-    end = max(strip.seconds[-1] for strip in strips.values())
-    start = max(min(strip.seconds[1] for strip in strips.values() if len(strip.seconds) > 1), 1e-3)
-    times = np.geomspace(start, end, frames)
+    clocks = [strip.clock("seconds") for strip in strips.values()]
+    start, end = min(clock[min(1, len(clock) - 1)] for clock in clocks), max(clock[-1] for clock in clocks)
+    times = np.geomspace(max(start, 1e-3), max(end, 2e-3), frames)
     images = [_frame(strips, truth, num_bits, float(t)) for t in times]
     images += [images[-1]] * 10  # rest on the result
     with replacing(path) as temporary:
@@ -69,7 +73,7 @@ def show_movie(path: str | Path, poster: np.ndarray, label: str) -> HTML:
 
 
 def _frame(strips: Mapping[str, Filmstrip], truth: np.ndarray, num_bits: int, seconds: float) -> np.ndarray:
-    titles = {"truth": truth} | {LABELS.get(name, name): strip.at(seconds) for name, strip in strips.items()}
+    titles = {"truth": truth} | {LABELS.get(name, name): strip.at("seconds", seconds) for name, strip in strips.items()}
     figure, row = plt.subplots(1, len(titles), figsize=(2.2 * len(titles), 2.7), dpi=100)
     for axes, (title, words) in zip(row, titles.items(), strict=True):
         wrong = np.count_nonzero((words != truth).any(axis=-1))

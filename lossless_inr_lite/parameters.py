@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lossless_inr_lite.devices import DEVICES
 from lossless_inr_lite.errors import InputError, check_choice
@@ -22,7 +22,7 @@ NOT_PARAMETERS = {"In", "Out"}  # what IPython itself keeps among the variables
 class Vocabulary(BaseModel):
     """Every parameter that a chapter may have, with its range; a chapter declares the ones that it uses."""
 
-    model_config = ConfigDict(strict=True)
+    model_config = ConfigDict(strict=True, validate_assignment=True)
 
     profile: Literal["smoke", "lite", "cpu", "paper"]
     signal: str
@@ -63,12 +63,11 @@ def check_parameters(variables: Mapping[str, Any]) -> SimpleNamespace:
 
 
 def _checked(name: str, value: object) -> Any:
-    field = Vocabulary.model_fields.get(name)
-    if field is None:
+    if name not in Vocabulary.model_fields:
         raise InputError(f"parameter {name!r} is not in the vocabulary of lossless_inr_lite.parameters: add it there")
     try:
-        checked = TypeAdapter(Annotated[field.annotation, field]).validate_python(value, strict=True)
+        setattr(Vocabulary.model_construct(), name, value)
     except ValidationError as error:
         message = error.errors()[0]["msg"].removeprefix("Input ")
         raise InputError(f"parameter {name} is {value!r}: it {message}") from error
-    return check_choice(f"value of parameter {name}", checked, CHOICES[name]) if name in CHOICES else checked
+    return check_choice(f"value of parameter {name}", str(value), CHOICES[name]) if name in CHOICES else value

@@ -87,9 +87,7 @@ class Signal:
 
     @property
     def spec(self) -> SignalSpec:
-        return SignalSpec(
-            self.name, self.samples.shape, self.num_bits, self.kind, self.sample_rate, self.subtype
-        )
+        return SignalSpec(self.name, self.samples.shape, self.num_bits, self.kind, self.sample_rate, self.subtype)
 
     @property
     def words(self) -> np.ndarray:
@@ -173,4 +171,6 @@ def _check_finite(samples: np.ndarray, name: str) -> None:
     bad = np.argwhere(~np.isfinite(samples))
     if len(bad):
         position = ", ".join(map(str, bad[0]))
-        raise InputError(f"{name} holds {samples[tuple(bad[0])]} at sample ({position}): only finite values are allowed")
+        raise InputError(
+            f"{name} holds {samples[tuple(bad[0])]} at sample ({position}): only finite values are allowed"
+        )

@@ -94,8 +94,8 @@ def save_model(path: str | Path, model: Model, **facts: Any) -> Header:
         num_parameters=sum(w.numel() for w in weights.values()), sha256_weights=weights_sha256(weights), **facts,
     )  # fmt: skip
     text = header.model_dump_json()
-    metadata = {"format": FORMAT, "version": str(VERSION), "header": text,
-                "sha256_header": hashlib.sha256(text.encode()).hexdigest()}  # fmt: skip
+    envelope = {"version": VERSION, "header": text, "sha256": hashlib.sha256(text.encode()).hexdigest()}
+    metadata = {FORMAT: json.dumps(envelope)}  # one entry: safetensors keeps no order of its own
     with replacing(path) as temporary:
         temporary.write_bytes(safetensors.torch.save(weights, metadata))
     return header
@@ -136,15 +136,20 @@ def _read_header(path: Path, data: bytes) -> Header:
     if len(data) < 10 or length > len(data) - 8 or not data[8:9] == b"{":
         raise FileFormatError(f"{path.name} is truncated, or not a safetensors file")
     try:
-        metadata = json.loads(data[8 : 8 + length]).get("__metadata__", {})
-    except (ValueError, RecursionError, AttributeError) as error:
-        raise FileFormatError(f"{path.name} is damaged: its safetensors header cannot be read") from error
-    if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
-        raise FileFormatError(f"{path.name} is a safetensors file, and not one of {FORMAT}")
-    text, version = str(metadata.get("header")), str(metadata.get("version"))
-    if version.isdecimal() and int(version[:9]) > VERSION:
-        raise FileFormatError(f"{path.name} has format version {version[:9]}, this package reads up to {VERSION}: update it")
-    if version != str(VERSION) or hashlib.sha256(text.encode()).hexdigest() != metadata.get("sha256_header"):
+        metadata = json.loads(data[8 : 8 + length]).get("__metadata__") or {}
+        envelope = json.loads(metadata[FORMAT]) if FORMAT in metadata else None
+        if envelope is None:
+            raise FileFormatError(f"{path.name} is a safetensors file, and not one of {FORMAT}")
+        version, text, checksum = envelope["version"], envelope["header"], envelope["sha256"]
+    except (ValueError, RecursionError, AttributeError, KeyError, TypeError) as error:
+        if isinstance(error, FileFormatError):
+            raise
+        raise FileFormatError(f"{path.name} is damaged: its header cannot be read") from error
+    if isinstance(version, int) and version > VERSION:
+        raise FileFormatError(
+            f"{path.name} has format version {version}, this package reads up to {VERSION}: update it"
+        )
+    if version != VERSION or not isinstance(text, str) or hashlib.sha256(text.encode()).hexdigest() != checksum:
         raise FileFormatError(f"{path.name} is damaged: its header does not match its checksum")
     if len(text) > MAX_HEADER:
         raise FileFormatError(f"{path.name} has a header of {len(text)} bytes: at most {MAX_HEADER} are allowed")

@@ -4,7 +4,8 @@
   parameter files and the data, so that a change in any of them executes the notebooks again.
 - With BOOK_PROFILE set to another profile than lite, pages show the notebooks that `make run` executed.
 - MathJax comes from the package sphinx-mathjax-offline; only the files that pages load are copied.
-- ``{manifest}`` is the table of embedded data; ``{record}`02_image_fitting facts.name | ,.0f` `` quotes a number from data/results/lite, so none is typed in.
+- ``{manifest}`` is the table of embedded data; ``{record}`CHAPTER dotted.path | format` `` quotes a number from
+  data/results/lite, so none is typed in.
 """
 
 import hashlib

@@ -1,5 +1,6 @@
 """Coordinate networks by name. Each maps (groups or 1, S, in_features) to (groups, S, out_features)."""
 
+import inspect
 from typing import Any
 
 import torch
@@ -29,9 +30,9 @@ def build_network(
     for what, value in (("hidden_features", hidden_features), ("hidden_layers", hidden_layers)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise InputError(f"{what} is {value!r}: allowed are whole numbers from 1")
-    known = kind.__init__.__kwdefaults__ or {}
+    known = [p.name for p in inspect.signature(kind).parameters.values() if p.kind is p.KEYWORD_ONLY]
     for option in options:
-        check_choice(f"option of {name}", option, list(known))
+        check_choice(f"option of {name}", option, known)
     network = kind(in_features, out_features, hidden_features, hidden_layers, groups, **options)
     if seed is not None:
         network.initialise(torch.Generator().manual_seed(seed))

@@ -1,5 +1,6 @@
 """SIREN: Sitzmann et al., "Implicit Neural Representations with Periodic Activation Functions", NeurIPS 2020."""
 
+import itertools
 import math
 
 import torch
@@ -31,18 +32,20 @@ class Siren(nn.Module):
         self.omegas = [first_omega_0] + [omega_0] * hidden_layers
         widths = [in_features] + [hidden_features] * (hidden_layers + 1) + [out_features]
         self.layers = nn.ModuleList(
-            GroupedLinear(groups, fan_in, fan_out) for fan_in, fan_out in zip(widths, widths[1:], strict=False)
+            GroupedLinear(groups, fan_in, fan_out) for fan_in, fan_out in itertools.pairwise(widths)
         )
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw all weights from the published distributions."""
         for i, layer in enumerate(self.layers):
+            assert isinstance(layer, GroupedLinear)
             fan_in = layer.weight.shape[1]
             omega = self.omegas[min(i, len(self.omegas) - 1)]
             bound = 1 / fan_in if i == 0 else math.sqrt(6 / fan_in) / omega
             layer.uniform_(bound, 1 / math.sqrt(fan_in), generator)
 
     def forward(self, x: Tensor) -> Tensor:
-        for omega, layer in zip(self.omegas, self.layers, strict=False):
+        *hidden, last = self.layers
+        for omega, layer in zip(self.omegas, hidden, strict=True):
             x = torch.sin(omega * layer(x))
-        return self.layers[-1](x)
+        return last(x)

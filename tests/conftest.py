@@ -1,0 +1,35 @@
+"""Small signals that several tests share."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lossless_inr_lite as lil
+from lossless_inr_lite.paths import ROOT
+
+SHARED = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(7)
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """A real 4-pixel-square colour picture: enough to fit in a second."""
+    return lil.load_image("astronaut", size=4)
+
+
+@pytest.fixture(scope="session")
+def tiny_fit(tiny):
+    """A certified fit of `tiny`, made once."""
+    return lil.fit(tiny, hidden_features=24, hidden_layers=2, seed=1)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    if not SHARED.is_dir():
+        pytest.skip("the larger data sets are not here")
+    return SHARED

@@ -1,0 +1,223 @@
+"""Notebooks: their structure, their parameters, and a run of each at the smoke profile with its numbers read back."""
+
+import json
+import subprocess
+import sys
+
+import nbformat
+import numpy as np
+import papermill
+import pytest
+import yaml
+
+import lossless_inr_lite as lil
+from lossless_inr_lite import InputError, batch
+from lossless_inr_lite.image_files import write_image
+from lossless_inr_lite.parameters import Vocabulary, check_parameters
+from lossless_inr_lite.paths import NOTEBOOKS, PARAMS
+
+NAMES = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
+PROFILES = ("smoke", "lite", "paper")
+
+
+def read(name):
+    return nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+
+
+def code_cells(name):
+    return [cell for cell in read(name).cells if cell.cell_type == "code"]
+
+
+def parameters_cell(name):
+    cells = [c for c in code_cells(name) if "parameters" in c.metadata.get("tags", [])]
+    assert len(cells) == 1
+    return cells[0].source
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_parameters_are_typed_commented_scalars(name):
+    for line in parameters_cell(name).splitlines():
+        left, _, comment = line.partition("  # ")
+        assert comment, line
+        assert left.split(":")[0] in Vocabulary.model_fields, line
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_tree_holds_no_outputs(name):
+    for cell in code_cells(name):
+        assert cell.outputs == []
+        assert cell.execution_count is None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_cells_are_few_and_short(name):
+    cells = code_cells(name)
+    assert len(cells) <= 25
+    assert max(len(cell.source.splitlines()) for cell in cells) <= 15
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_figures_have_name_caption_and_alt_text(name):
+    drawing = [c for c in code_cells(name) if "plots." in c.source and "import" not in c.source]
+    assert drawing
+    for cell in drawing:
+        figure = cell.metadata["mystnb"]
+        assert figure["figure"]["name"].startswith("fig-")
+        assert len(figure["figure"]["caption"]) > 20
+        assert len(figure["image"]["alt"]) > 20
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_profile_names_known_parameters(name, profile):
+    values = yaml.safe_load((PARAMS / f"{name}.{profile}.yaml").read_text())
+    declared = {line.split(":")[0] for line in parameters_cell(name).splitlines()}
+    assert values["profile"] == profile
+    assert values.keys() <= declared
+    for field, value in values.items():
+        check_parameters({"__annotations__": {field: type(value)}, field: value})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_lite_is_the_default_cell(name):
+    assert yaml.safe_load((PARAMS / f"{name}.lite.yaml").read_text()) == {"profile": "lite"}
+    assert 'profile: str = "lite"' in parameters_cell(name)
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory):
+    """Both notebooks at the smoke profile, in a folder of their own."""
+    folder, done = tmp_path_factory.mktemp("smoke"), {}
+    for name in NAMES:
+        values = yaml.safe_load((PARAMS / f"{name}.smoke.yaml").read_text()) | {"output_dir": str(folder / name)}
+        path = folder / f"{name}.ipynb"
+        papermill.execute_notebook(NOTEBOOKS / f"{name}.ipynb", path, values, progress_bar=False, cwd=folder)
+        record = json.loads((folder / name / "record.json").read_text())
+        done[name] = folder / name, record
+    return done
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_records_say_what_ran_and_where(smoke, name):
+    _, record = smoke[name]
+    assert (record["schema_version"], record["experiment"], record["profile"]) == (1, name, "smoke")
+    assert record["environment"]["versions"]["torch"]
+    assert record["verdicts"]
+    assert {v["verdict"] for v in record["verdicts"]} <= {"reproduced", "deviates", "not attempted"}
+
+
+def test_bit_planes_chapter_finds_the_fake(smoke):
+    _, record = smoke["01_bit_planes"]
+    verdicts = [report["genuine"] for report in record["facts"]["reports"].values()]
+    assert verdicts == [True, True, False]
+    assert all(v["verdict"] == "reproduced" for v in record["verdicts"])
+
+
+def test_fitting_chapter_certifies_both_bit_formulations(smoke):
+    folder, record = smoke["02_image_fitting"]
+    assert set(record["fits"]) == {
+        f"{p}/{f}" for p in ("astronaut", "radiograph") for f in ("bit_coordinate", "bit_heads", "amplitude")
+    }
+    for label, fit in record["fits"].items():
+        picture, formulation = label.split("/")
+        path = folder / f"{picture}.{formulation}.safetensors"
+        assert fit["signal"]["sha256"] == lil.read_model(path)[1].sha256_samples
+        if formulation != "amplitude":
+            assert fit["lossless"] is True
+            assert fit["certificate"]["lossless"] is True
+            assert lil.decode(path).sha256 == fit["signal"]["sha256"]
+    pair = (record["fits"][f"astronaut/{f}"]["samples_seen"] for f in ("amplitude", "bit_coordinate"))
+    amplitude, coordinate = pair
+    assert amplitude <= coordinate * 1.01
+    assert (folder / "fit.mp4").stat().st_size > 1000
+
+
+def test_a_users_own_picture(tmp_path, rng):
+    samples = rng.integers(0, 256, (9, 12, 1)).astype(np.uint8)
+    write_image(tmp_path / "photo.png", samples, 8)
+    values = {"profile": "smoke", "signal": "photo.png", "size": 6, "hidden_features": 48, "hidden_layers": 2,
+              "movie_frames": 0, "output_dir": "runs/photo"}  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "papermill",
+        str(NOTEBOOKS / "02_image_fitting.ipynb"),
+        "out.ipynb",
+        "--no-progress-bar",
+    ]
+    for name, value in values.items():
+        command += ["-p", name, str(value)]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    record = json.loads((tmp_path / "runs" / "photo" / "record.json").read_text())
+    assert record["fits"]["photo/bit_coordinate"]["signal"]["shape"] == [6, 6, 1]
+    assert record["fits"]["photo/bit_coordinate"]["lossless"] is True
+
+
+# Parameters ------------------------------------------------------------------------------------------------
+
+
+def declared(**values):
+    return {"__annotations__": {name: type(value) for name, value in values.items()}, **values}
+
+
+def test_an_unknown_parameter_is_named_with_the_known_ones():
+    variables = declared(size=8, seed=0) | {"hiden_features": 3}
+    with pytest.raises(InputError, match=r"unknown parameter 'hiden_features': this notebook has seed, size"):
+        check_parameters(variables)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"size": "64"}, r"parameter size is '64': it should be a valid integer"),
+        ({"size": 2}, r"parameter size is 2: it should be greater than or equal to 4"),
+        ({"seed": 1.5}, "parameter seed is 1.5"),
+        ({"profile": "fast"}, r"parameter profile is 'fast': it should be 'smoke', 'lite', 'cpu' or 'paper'"),
+        ({"network": "mlp"}, r"unknown value of parameter network 'mlp': allowed are siren"),
+        ({"device": "tpu"}, r"unknown value of parameter device 'tpu'"),
+        ({"max_seconds": 0.0}, "greater than 0"),
+        ({"colour": "red"}, "not in the vocabulary"),
+    ],
+)
+def test_a_bad_value_is_named_with_what_is_allowed(values, message):
+    with pytest.raises(InputError, match=message):
+        check_parameters(declared(**values))
+
+
+def test_a_whole_number_is_a_fine_number_of_seconds():
+    assert check_parameters(declared(max_seconds=60)).max_seconds == 60
+
+
+def test_a_misspelt_parameter_stops_the_notebook_before_any_work(tmp_path):
+    with pytest.raises(papermill.PapermillExecutionError, match="unknown parameter 'hiden_features'"):
+        papermill.execute_notebook(
+            NOTEBOOKS / "02_image_fitting.ipynb", tmp_path / "o.ipynb",
+            {"hiden_features": 8, "output_dir": str(tmp_path / "out")}, progress_bar=False,
+        )  # fmt: skip
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_batch_runs_on_when_one_notebook_fails(tmp_path, monkeypatch, capsys):
+    """Two notebooks, the first of which raises: the second still runs, and the exit code says so."""
+    monkeypatch.setattr(batch, "NOTEBOOKS", tmp_path)
+    monkeypatch.setattr(batch, "PARAMS", tmp_path)
+    monkeypatch.setattr(batch, "run_folder", lambda profile, name: tmp_path / "runs" / profile / name)
+    for name, source in (("a", "raise ValueError('no luck')"), ("b", "print(1)")):
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        nbformat.write(notebook, tmp_path / f"{name}.ipynb")
+        (tmp_path / f"{name}.smoke.yaml").write_text("{}\n")
+    assert batch.main(["--profile", "smoke"]) == 1
+    captured = capsys.readouterr()
+    assert "a: FAILED" in captured.err
+    assert "no luck" in captured.err
+    assert "b: done" in captured.out
+    assert "no luck" in (tmp_path / "runs" / "smoke" / "a" / "log.txt").read_text()
+    assert batch.main(["--profile", "smoke", "b"]) == 0
+
+
+def test_the_batch_refuses_unknown_names(capsys):
+    assert batch.main(["--profile", "smoke", "99_nothing"]) == 2
+    assert "unknown notebook '99_nothing'" in capsys.readouterr().err
+    assert batch.main(["--profile", "huge"]) == 2
+    assert "allowed are lite, paper, smoke" in capsys.readouterr().err

@@ -1,0 +1,145 @@
+"""Formulations, losses, coordinates, metrics and networks, each against its definition."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lossless_inr_lite import InputError, SignalSpec
+from lossless_inr_lite.coords import grid
+from lossless_inr_lite.formulations import FORMULATIONS
+from lossless_inr_lite.losses import LOSSES
+from lossless_inr_lite.metrics import bit_error_rate, plane_error_rates, psnr, rmse, ssim
+from lossless_inr_lite.networks import build_network, flops_per_sample, num_parameters
+
+specs = st.builds(
+    SignalSpec,
+    st.just("s"),
+    st.lists(st.integers(1, 5), min_size=2, max_size=3).map(tuple),
+    st.integers(1, 32),
+)
+
+
+@given(specs, st.sampled_from(sorted(FORMULATIONS)), st.integers(0, 2**32 - 1))
+def test_codes_are_an_exact_inverse(spec, name, seed):
+    formulation = FORMULATIONS[name]
+    words = np.random.default_rng(seed).integers(0, 2**spec.num_bits, spec.shape).astype(np.uint32)
+    codes = formulation.codes(words, spec)
+    coordinates = formulation.coordinates(spec)
+    assert codes.shape == (formulation.groups(spec), formulation.num_samples(spec), formulation.out_features(spec))
+    assert coordinates.shape == (1, formulation.num_samples(spec), formulation.in_features(spec))
+    assert np.abs(coordinates).max() <= 1
+    assert np.array_equal(formulation.words(codes, spec), words)
+
+
+def test_the_bit_coordinate_asks_for_the_bit_that_its_input_names():
+    spec = SignalSpec("s", (2, 2, 3), 8)
+    words = np.arange(12, dtype=np.uint32).reshape(spec.shape) * 20
+    formulation = FORMULATIONS["bit_coordinate"]
+    codes, coordinates = formulation.codes(words, spec)[0], formulation.coordinates(spec)[0]
+    for sample, (y, x, i) in enumerate(np.ndindex(2, 2, 8)):
+        assert np.allclose(coordinates[sample], [2 * y - 1, 2 * x - 1, -1 + 2 * i / 7])
+        assert codes[sample].tolist() == [(int(w) >> i) & 1 for w in words[y, x]]
+
+
+def test_floats_have_no_amplitude_formulation():
+    with pytest.raises(InputError, match="use bit_coordinate or bit_heads"):
+        FORMULATIONS["amplitude"].check(SignalSpec("s", (3, 1), 32, "float", 8000, "FLOAT"))
+
+
+def test_coordinates_run_from_minus_one_to_one():
+    assert grid(3, 2).tolist() == [[-1, -1], [-1, 1], [0, -1], [0, 1], [1, -1], [1, 1]]
+    assert grid(1).tolist() == [[0]]
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_losses_prefer_the_truth_and_decide_by_it(name):
+    loss = LOSSES[name]
+    targets = torch.tensor([0.0, 1.0])
+    right = torch.tensor([-9.0, 9.0]) if loss.logits else targets
+    assert loss.codes(right, 1).tolist() == [0, 1]
+    assert (loss.function(right, targets) < loss.function(right.flip(0), targets)).all()
+    assert (loss.margins(right, 1) > 0).all()
+
+
+def test_digits_are_the_nearest_level():
+    values = torch.tensor([0.0, 0.49 / 255, 0.51 / 255, 1.0, 7.0, -3.0])
+    assert LOSSES["mse"].codes(values, 8).tolist() == [0, 0, 1, 255, 255, 0]
+    assert LOSSES["mse"].margins(values, 8)[1].item() == pytest.approx(0.01, abs=1e-4)
+
+
+def test_saturated_sigmoid_gives_a_wrong_bit_no_gradient_and_logits_do():
+    for name, silent in (("sigmoid_bce", True), ("bce", False)):
+        output = torch.tensor([30.0], requires_grad=True)
+        LOSSES[name].function(output, torch.zeros(1)).sum().backward()
+        assert output.grad is not None
+        assert (output.grad.item() == 0) is silent
+
+
+def test_metrics_by_hand():
+    truth = np.array([[[0], [255]]], dtype=np.uint32)
+    words = np.array([[[3], [255]]], dtype=np.uint32)
+    assert bit_error_rate(words, truth, 8) == 2 / 16
+    assert plane_error_rates(words, truth, 8).tolist() == [0.5, 0.5, 0, 0, 0, 0, 0, 0]
+    assert rmse(words, truth) == pytest.approx(math.sqrt(4.5))
+    assert psnr(words, truth, 8) == pytest.approx(20 * math.log10(255 / math.sqrt(4.5)))
+    assert psnr(truth, truth, 8) == math.inf
+    assert math.isnan(ssim(truth, truth, 8))
+    ramp = np.arange(256, dtype=np.uint32).reshape(16, 16, 1)
+    assert ssim(ramp, ramp, 8) == 1.0
+
+
+def test_the_papers_siren_has_the_papers_size():
+    network = build_network("siren", 3, 3, 512, 5)
+    assert num_parameters(network) == 1_316_867
+    assert flops_per_sample(network) == 2 * (3 * 512 + 5 * 512 * 512 + 512 * 3)
+
+
+def test_siren_is_its_published_equation():
+    network = build_network("siren", 2, 1, 4, 1, seed=3)
+    x = torch.tensor([[0.3, -0.7]])
+    (w0, b0), (w1, b1), (w2, b2) = ((layer.weight[0], layer.bias[0]) for layer in network.layers)
+    expected = torch.sin(30 * (torch.sin(30 * (x @ w0 + b0)) @ w1 + b1)) @ w2 + b2
+    assert torch.allclose(network(x[None])[0], expected, atol=1e-6)
+
+
+def test_siren_starts_from_its_published_distribution():
+    network = build_network("siren", 3, 3, 256, 2, seed=0)
+    bounds = [1 / 3, math.sqrt(6 / 256) / 30, math.sqrt(6 / 256) / 30, math.sqrt(6 / 256) / 30]
+    for layer, bound in zip(network.layers, bounds, strict=True):
+        assert layer.weight.abs().max().item() <= bound
+        assert layer.weight.abs().max().item() > 0.9 * bound
+
+
+def test_siren_has_the_gradient_of_its_function():
+    network = build_network("siren", 2, 2, 5, 1, seed=1).double()
+    inputs = torch.rand(1, 3, 2, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(network, (inputs,))
+
+
+def test_groups_are_independent_networks():
+    both = build_network("siren", 2, 3, 8, 2, groups=2, seed=5)
+    x = torch.rand(1, 7, 2)
+    for g in range(2):
+        single = build_network("siren", 2, 3, 8, 2, seed=0)
+        single.load_state_dict({k: v[g : g + 1] for k, v in both.state_dict().items()})
+        assert torch.allclose(both(x)[g], single(x)[0], atol=1e-6)
+    assert flops_per_sample(both) == flops_per_sample(single)
+
+
+def test_seeds_decide_the_weights():
+    first, same, other = (build_network("siren", 2, 1, 8, 1, seed=s).state_dict() for s in (1, 1, 2))
+    assert all(torch.equal(first[k], same[k]) for k in first)
+    assert not all(torch.equal(first[k], other[k]) for k in first)
+
+
+def test_unknown_names_list_the_known_ones():
+    with pytest.raises(InputError, match=r"unknown network 'mlp'.*siren"):
+        build_network("mlp", 2, 1, 8, 1)
+    with pytest.raises(InputError, match=r"option of siren 'omega'.*omega_0"):
+        build_network("siren", 2, 1, 8, 1, omega=3.0)
+    with pytest.raises(InputError, match="hidden_features is 0"):
+        build_network("siren", 2, 1, 0, 1)

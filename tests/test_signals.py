@@ -1,0 +1,295 @@
+"""Every supported file gives its own samples and depth back; everything else is one clear error."""
+
+import io
+import struct
+import zlib
+from fractions import Fraction
+
+import imagecodecs
+import numpy as np
+import pytest
+import soundfile
+import tifffile
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+import lossless_inr_lite as lil
+from lossless_inr_lite import InputError
+from lossless_inr_lite.audio_files import write_audio
+from lossless_inr_lite.image_files import write_image
+from lossless_inr_lite.signals import area_resample
+
+DEPTHS = {8: np.uint8, 16: np.uint16}
+
+
+def random_picture(rng, num_bits, channels, height=5, width=7):
+    return rng.integers(0, 2**num_bits, (height, width, channels)).astype(DEPTHS[8 if num_bits <= 8 else 16])
+
+
+@pytest.mark.parametrize("num_bits", [8, 16])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_pictures_survive_writing_and_reading(tmp_path, rng, num_bits, channels, suffix):
+    samples, path = random_picture(rng, num_bits, channels), tmp_path / f"p{suffix}"
+    write_image(path, samples, num_bits)
+    signal = lil.load_image(path)
+    assert signal.num_bits == num_bits
+    assert signal.samples.dtype == samples.dtype
+    assert np.array_equal(signal.samples, samples)
+
+
+@pytest.mark.parametrize("num_bits", [5, 8, 10, 15, 16])
+@pytest.mark.parametrize(("channels", "suffix"), [(1, ".pgm"), (3, ".ppm")])
+def test_netpbm_keeps_its_depth(tmp_path, rng, num_bits, channels, suffix):
+    samples, path = random_picture(rng, num_bits, channels), tmp_path / f"p{suffix}"
+    write_image(path, samples, num_bits)
+    signal = lil.load_image(path)
+    assert (signal.num_bits, signal.samples.shape) == (num_bits, (5, 7, channels))
+    assert np.array_equal(signal.samples, samples)
+
+
+def test_16_bit_colour_png_has_known_values(tmp_path):
+    """A file made by hand, so that reader and writer cannot be wrong together."""
+
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    row = b"\x00" + struct.pack(">6H", 1, 256, 65535, 4660, 32769, 0)
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 1, 16, 2, 0, 0, 0))
+    path = tmp_path / "p.png"
+    path.write_bytes(data + chunk(b"IDAT", zlib.compress(row)) + chunk(b"IEND", b""))
+    signal = lil.load_image(path)
+    assert signal.num_bits == 16
+    assert signal.samples.tolist() == [[[1, 256, 65535], [4660, 32769, 0]]]
+
+
+def test_palette_and_low_depths_and_jpeg(tmp_path, rng):
+    colours = Image.fromarray(random_picture(rng, 8, 3)).quantize(5)
+    colours.save(tmp_path / "palette.png")
+    assert np.array_equal(lil.load_image(tmp_path / "palette.png").samples, np.asarray(colours.convert("RGB")))
+    bilevel = rng.integers(0, 2, (5, 7)).astype(bool)
+    Image.fromarray(bilevel).save(tmp_path / "one.png")
+    one = lil.load_image(tmp_path / "one.png")
+    assert one.num_bits == 1
+    assert np.array_equal(one.samples[..., 0], bilevel)
+    Image.fromarray(random_picture(rng, 8, 3)).save(tmp_path / "p.jpg")
+    with Image.open(tmp_path / "p.jpg") as decoded:
+        assert np.array_equal(lil.load_image(tmp_path / "p.jpg").samples, np.asarray(decoded))
+
+
+def test_the_embedded_radiograph_has_15_bits():
+    radiograph = lil.load_image("radiograph")
+    assert radiograph.num_bits == 15
+    assert radiograph.samples.shape[2] == 1
+    assert lil.genuineness(radiograph).genuine
+
+
+@given(st.integers(1, 9), st.data())
+def test_area_resampling_is_the_exact_mean(length, data):
+    size = data.draw(st.integers(1, length))
+    values = data.draw(st.lists(st.integers(0, 65535), min_size=length**2, max_size=length**2))
+    picture = np.array(values, dtype=np.uint16).reshape(length, length, 1)
+    ours = area_resample(picture, size)
+    step = Fraction(length, size)
+
+    def overlap(j, k):
+        return max(Fraction(0), min((j + 1) * step, Fraction(k + 1)) - max(j * step, Fraction(k)))
+
+    for y in range(size):
+        for x in range(size):
+            mean = sum(
+                overlap(y, r) * overlap(x, c) * int(picture[r, c, 0]) for r in range(length) for c in range(length)
+            )
+            assert ours[y, x, 0] == round(mean / step**2)  # Python rounds halves to even, as numpy.rint does
+
+
+def test_size_crops_the_centre_and_no_size_touches_nothing(tmp_path, rng):
+    samples = random_picture(rng, 16, 3, height=6, width=10)
+    write_image(tmp_path / "p.png", samples, 16)
+    assert np.array_equal(lil.load_image(tmp_path / "p.png", size=6).samples, samples[:, 2:8])
+    assert np.array_equal(lil.load_image(tmp_path / "p.png").samples, samples)
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT"])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_sound_survives_writing_and_reading(tmp_path, rng, subtype, channels):
+    num_bits = {"PCM_U8": 8, "PCM_16": 16, "PCM_24": 24}.get(subtype, 32)
+    if subtype == "FLOAT":
+        samples = rng.standard_normal((50, channels)).astype(np.float32)
+        samples[:3, 0] = [-0.0, 1e-45, 3.0]
+    else:
+        low = -(2 ** (num_bits - 1))
+        samples = rng.integers(low, -low, (50, channels)).astype(np.int32)
+    path = tmp_path / "s.wav"
+    write_audio(path, samples, num_bits, 12345, subtype)
+    signal = lil.load_audio(path)
+    assert (signal.num_bits, signal.sample_rate, signal.subtype) == (num_bits, 12345, subtype)
+    expected = samples if subtype == "FLOAT" else samples.astype(signal.samples.dtype)
+    assert signal.samples.tobytes() == expected.tobytes()
+
+
+def test_flac_and_its_limits(tmp_path, rng):
+    samples = rng.integers(-(2**23), 2**23, (50, 2)).astype(np.int32)
+    write_audio(tmp_path / "s.flac", samples, 24, 48000, "PCM_24")
+    assert np.array_equal(lil.load_signal(tmp_path / "s.flac").samples, samples)
+    with pytest.raises(InputError, match="FLAC cannot hold FLOAT"):
+        write_audio(tmp_path / "f.flac", samples.astype(np.float32), 32, 48000, "FLOAT")
+
+
+def test_genuineness_tells_stretched_from_real(rng):
+    real = random_picture(rng, 16, 1, 64, 64)
+    low = (real >> 8).astype(np.uint16)
+    assert lil.genuineness(lil.Signal(real, 16)).genuine
+    assert lil.genuineness(lil.Signal(low * 257, 16)).gcd == 257
+    assert lil.genuineness(lil.Signal(low * 256, 16)).gcd == 256
+    twelve = (real >> 4).astype(np.uint16)
+    replicated = lil.genuineness(lil.Signal((twelve << 4) | (twelve >> 8), 16))
+    assert (replicated.gcd, replicated.replicated_from, replicated.genuine) == (1, 12, False)
+    assert "constant" in lil.genuineness(lil.Signal(real * 0, 16)).verdict
+
+
+def test_the_stretched_picture_of_the_shared_set_is_reported(shared):
+    report = lil.genuineness(lil.load_image(shared / "img16" / "not_genuine_flower_8bit_x257.pgm"))
+    assert (report.num_bits, report.gcd, report.genuine) == (16, 257, False)
+    assert "8-bit data in 16 bits" in report.verdict
+
+
+def test_genuine_pictures_of_the_shared_set_pass(shared):
+    for path in sorted((shared / "img16").glob("*.png")):
+        assert lil.genuineness(lil.load_image(path)).genuine, path.name
+
+
+# Bad input ------------------------------------------------------------------------------------------------
+
+
+def png_bytes(rng):
+    return imagecodecs.png_encode(random_picture(rng, 8, 3, 40, 40))
+
+
+def jpeg_bytes(rng):
+    buffer = io.BytesIO()
+    Image.fromarray(random_picture(rng, 8, 3, 40, 40)).save(buffer, "jpeg")
+    return buffer.getvalue()
+
+
+def tiff_bytes(rng):
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, random_picture(rng, 16, 3, 40, 40), photometric="rgb")
+    return buffer.getvalue()
+
+
+def pgm_bytes(rng):
+    return b"P5\n40 40\n255\n" + random_picture(rng, 8, 1, 40, 40).tobytes()
+
+
+@pytest.mark.parametrize("make", [png_bytes, jpeg_bytes, tiff_bytes, pgm_bytes])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
+def test_a_truncated_picture_is_an_error(tmp_path, rng, make, share):
+    data = make(rng)
+    path = tmp_path / "cut.img"
+    path.write_bytes(data)
+    assert lil.load_image(path).samples.shape[:2] == (40, 40)
+    path.write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(InputError, match=r"cut\.img"):
+        lil.load_image(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "is empty"), (b"hello, I am a text", "not a picture"), (b"P5\n0 5\n255\n", "empty picture"),
+     (b"P5\n5 5\n70000\n" + b"x" * 99, "largest value"), (b"P5\n5 5", "no PGM/PPM header")],
+)  # fmt: skip
+def test_a_file_that_is_no_picture_is_an_error(tmp_path, content, message):
+    (tmp_path / "p.png").write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        lil.load_image(tmp_path / "p.png")
+
+
+def test_a_missing_file_lists_the_embedded_names(tmp_path):
+    with pytest.raises(InputError, match=r"nothing\.png does not exist.*astronaut"):
+        lil.load_image(tmp_path / "nothing.png")
+    with pytest.raises(InputError, match="is a folder"):
+        lil.load_image(tmp_path)
+
+
+def test_a_decompression_bomb_is_refused_from_its_header(tmp_path):
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
+    path = tmp_path / "bomb.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"x") + chunk(b"IEND", b""))
+    with pytest.raises(InputError, match=r"10000000000 pixels.*--max-pixels"):
+        lil.load_image(path)
+    (tmp_path / "bomb.pgm").write_bytes(b"P5\n99999 99999\n255\n")
+    with pytest.raises(InputError, match="--max-pixels"):
+        lil.load_image(tmp_path / "bomb.pgm")
+
+
+def test_max_pixels_is_a_limit_that_can_be_raised(tmp_path, rng):
+    write_image(tmp_path / "p.png", random_picture(rng, 8, 1), 8)
+    with pytest.raises(InputError, match="more than the 34"):
+        lil.load_image(tmp_path / "p.png", max_pixels=34)
+    assert lil.load_image(tmp_path / "p.png", max_pixels=35).samples.size == 35
+
+
+def test_a_wrong_depth_or_size_is_an_error():
+    with pytest.raises(InputError, match="holds 8 bits a sample, not the 16"):
+        lil.load_image("astronaut", num_bits=16)
+    with pytest.raises(InputError, match=r"size 600 is larger than astronaut\.png \(512 x 512\)"):
+        lil.load_image("astronaut", size=600)
+    with pytest.raises(InputError, match="size is 0"):
+        lil.load_image("astronaut", size=0)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_nan_and_infinite_sound_names_the_first_position(tmp_path, bad):
+    samples = np.zeros((20, 2), dtype=np.float32)
+    samples[7, 1] = bad
+    soundfile.write(tmp_path / "s.wav", samples, 8000, "FLOAT")
+    with pytest.raises(InputError, match=r"sample \(7, 1\)"):
+        lil.load_audio(tmp_path / "s.wav")
+
+
+def test_bad_sound_files_are_errors(tmp_path, rng):
+    (tmp_path / "s.wav").write_bytes(b"RIFFnope")
+    with pytest.raises(InputError, match="not a sound file"):
+        lil.load_audio(tmp_path / "s.wav")
+    soundfile.write(tmp_path / "u.wav", rng.standard_normal(20), 8000, "ULAW")
+    with pytest.raises(InputError, match="ULAW"):
+        lil.load_audio(tmp_path / "u.wav")
+    soundfile.write(tmp_path / "e.wav", np.zeros(0), 8000, "PCM_16")
+    with pytest.raises(InputError, match="no samples"):
+        lil.load_audio(tmp_path / "e.wav")
+    soundfile.write(tmp_path / "g.wav", np.zeros(100), 8000, "PCM_16")
+    with pytest.raises(InputError, match="--max-pixels"):
+        lil.load_audio(tmp_path / "g.wav", max_samples=99)
+    with pytest.raises(InputError, match="size is for pictures"):
+        lil.load_signal(tmp_path / "g.wav", size=8)
+
+
+def test_float_tiffs_and_stacks_are_errors(tmp_path):
+    tifffile.imwrite(tmp_path / "f.tif", np.zeros((5, 5), np.float32))
+    with pytest.raises(InputError, match="integers of 1 to 32 bits"):
+        lil.load_image(tmp_path / "f.tif")
+    tifffile.imwrite(tmp_path / "s.tif", np.zeros((3, 5, 5), np.uint8), photometric="minisblack")
+    with pytest.raises(InputError, match="holds 3 pictures"):
+        lil.load_image(tmp_path / "s.tif")
+
+
+def test_samples_of_a_wrong_kind_are_errors():
+    with pytest.raises(InputError, match="shape"):
+        lil.Signal(np.zeros((3, 3), np.uint8), 8)
+    with pytest.raises(InputError, match="complex"):
+        lil.Signal(np.zeros((3, 3, 1), complex), 8)
+    with pytest.raises(InputError, match="outside"):
+        lil.Signal(np.full((3, 3, 1), 300, np.uint16), 8)
+
+
+def test_a_picture_that_the_format_cannot_hold_is_an_error(tmp_path, rng):
+    with pytest.raises(InputError, match="allowed suffixes"):
+        write_image(tmp_path / "p.gif", random_picture(rng, 8, 3), 8)
+    with pytest.raises(InputError, match="cannot hold 2 channels"):
+        write_image(tmp_path / "p.pgm", random_picture(rng, 8, 2), 8)
+    assert list(tmp_path.iterdir()) == []
