@@ -1,6 +1,7 @@
 """Sound files in and out through libsndfile, in the samples and the subtype that the file has."""
 
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import soundfile
@@ -10,7 +11,7 @@ from lossless_inr_lite.errors import InputError
 
 SUFFIXES = (".wav", ".flac")
 # subtype -> (bits a sample, type asked of libsndfile, which left-justifies whole numbers in it)
-SUBTYPES: dict[str, tuple[int, str]] = {
+SUBTYPES: dict[str, tuple[int, Literal["int16", "int32", "float32"]]] = {
     "PCM_U8": (8, "int16"),
     "PCM_S8": (8, "int16"),
     "PCM_16": (16, "int16"),
@@ -29,6 +30,7 @@ def read_audio(path: Path, max_samples: int) -> tuple[np.ndarray, int, int, str]
         info = soundfile.info(str(path))
         _check_header(path, info, max_samples)
         num_bits, dtype = SUBTYPES[info.subtype]
+        samples: Any
         samples, rate = soundfile.read(str(path), dtype=dtype, always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError) as error:
         raise InputError(f"{path.name} is not a sound file that can be read (WAV or FLAC): {error}") from error

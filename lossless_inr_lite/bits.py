@@ -75,7 +75,8 @@ def split_digits(words: np.ndarray, num_bits: int, digit_bits: int) -> np.ndarra
 
     Digit 0 is the least significant; the last one holds the bits that are left over.
     """
-    check_num_bits(num_bits), check_num_bits(digit_bits)
+    check_num_bits(num_bits)
+    check_num_bits(digit_bits)
     shifts = np.arange(0, num_bits, digit_bits, dtype=np.uint32)
     mask = np.uint32((1 << digit_bits) - 1)
     return (np.asarray(words, dtype=np.uint32)[..., None] >> shifts) & mask
@@ -83,7 +84,8 @@ def split_digits(words: np.ndarray, num_bits: int, digit_bits: int) -> np.ndarra
 
 def join_digits(digits: np.ndarray, num_bits: int, digit_bits: int) -> np.ndarray:
     """Digits (..., q) -> words (...), uint32: the exact inverse of `split_digits`."""
-    check_num_bits(num_bits), check_num_bits(digit_bits)
+    check_num_bits(num_bits)
+    check_num_bits(digit_bits)
     shifts = np.arange(0, num_bits, digit_bits, dtype=np.uint32)
     shifted = np.asarray(digits).astype(np.uint32) << shifts
     return np.bitwise_or.reduce(shifted, axis=-1) & np.uint32((1 << num_bits) - 1)

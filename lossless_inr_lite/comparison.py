@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from IPython.display import Markdown
@@ -60,7 +61,9 @@ def compare(signal: Signal, plan: Plan, chapter: Chapter) -> Comparison:
     """Fit, certify and save all formulations; the amplitude gets the samples that the bit coordinate used."""
     result = Comparison(signal)
     for name in FORMULATIONS:
-        settings = vars(plan) | ({"max_iterations": _equal_samples(result)} if name == "amplitude" else {})
+        settings: dict[str, Any] = vars(plan) | (
+            {"max_iterations": _equal_samples(result)} if name == "amplitude" else {}
+        )
         strip = result.strips[name] = Filmstrip()
         done = result.fits[name] = fit(signal, name, callback=strip, **settings)
         path = save(done, chapter.folder / f"{signal.name}.{name}.safetensors")
