@@ -1,4 +1,4 @@
-"""The paper's recipe on a folder of pictures: iterations, samples seen, seconds and certified verdict of each formulation.
+"""The paper's recipe on a folder of pictures: iterations, samples seen, seconds, verdict of each formulation.
 
 ``python benchmarks/paper_recipe.py --signals DIR --size 64 --hidden-features 128 --output paper64.json``
 

@@ -8,7 +8,8 @@ how many bits a digit has and in where its index goes:
 - ``bit_heads``: single bits, one output a bit and channel: the network sees each position once.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -21,16 +22,18 @@ from lossless_inr_lite.signals import SignalSpec
 
 @dataclass(frozen=True)
 class Formulation:
-    """One way to pose the problem. P positions, C channels, q digits a word; S samples and G networks result.
+    """One way to pose the problem: G networks, each with S samples of P positions, C channels and q digits a word.
 
     `bits_per_digit` None puts the whole word into one digit. `layout` says where the digit's index goes:
-    "heads" makes it an output (S = P, C q outputs), "coordinate" an input (S = P q, C outputs).
+    "heads" makes it an output (S = P, C q outputs), "coordinate" an input (S = P q, C outputs). `tile` cuts
+    the positions into tiles of at least that many a side, each with a network of its own (G > 1).
     """
 
     name: str
     bits_per_digit: int | None
     layout: Literal["heads", "coordinate"]
     default_loss: str
+    tile: int | None = None
 
     def digit_bits(self, spec: SignalSpec) -> int:
         return min(self.bits_per_digit or spec.num_bits, spec.num_bits)
@@ -38,9 +41,17 @@ class Formulation:
     def num_digits(self, spec: SignalSpec) -> int:
         return -(-spec.num_bits // self.digit_bits(spec))
 
+    def tile_counts(self, spec: SignalSpec) -> tuple[int, ...]:
+        """Number of tiles along each axis."""
+        return tuple(max(1, length // self.tile) if self.tile else 1 for length in spec.grid_shape)
+
+    def tile_sides(self, spec: SignalSpec) -> tuple[int, ...]:
+        """Positions along each axis of a tile: all tiles have the same, and together they cover the axis."""
+        return tuple(-(-length // n) for length, n in zip(spec.grid_shape, self.tile_counts(spec), strict=True))
+
     def groups(self, spec: SignalSpec) -> int:
-        """Number of independent networks."""
-        return 1
+        """G: number of independent networks."""
+        return math.prod(self.tile_counts(spec))
 
     def in_features(self, spec: SignalSpec) -> int:
         return len(spec.grid_shape) + (self.layout == "coordinate")
@@ -50,36 +61,53 @@ class Formulation:
 
     def num_samples(self, spec: SignalSpec) -> int:
         """S: the samples that one pass over the signal shows to each network."""
-        return int(np.prod(spec.grid_shape)) * (self.num_digits(spec) if self.layout == "coordinate" else 1)
+        return math.prod(self.tile_sides(spec)) * (self.num_digits(spec) if self.layout == "coordinate" else 1)
 
     def check(self, spec: SignalSpec) -> None:
-        """Raise InputError when the formulation makes no sense for this kind of signal."""
+        """Raise InputError when the formulation makes no sense for this signal."""
         if self.bits_per_digit is None and spec.kind == "float":
             raise InputError(
                 f"{self.name} needs whole-number samples, and {spec.name} holds floats: use bit_coordinate or bit_heads"
             )
+        if self.tile is not None and (isinstance(self.tile, bool) or not 1 <= self.tile <= max(spec.grid_shape)):
+            raise InputError(f"tile is {self.tile}: allowed are 1 to {max(spec.grid_shape)}, the longest side")
 
     def coordinates(self, spec: SignalSpec) -> np.ndarray:
-        """(1, S, in_features) float32, all in [-1, 1]; with a bit coordinate, it is the last and fastest."""
+        """(1, S, in_features) float32, all in [-1, 1], the same in every tile; a bit coordinate is the last axis."""
         extra = (self.num_digits(spec),) if self.layout == "coordinate" else ()
-        return grid(*spec.grid_shape, *extra)[None]
+        return grid(*self.tile_sides(spec), *extra)[None]
 
     def codes(self, words: np.ndarray, spec: SignalSpec) -> np.ndarray:
         """Words of shape `spec.shape` -> digits (G, S, out_features), uint8 for single bits, else int64."""
-        digits = split_digits(words.reshape(-1, spec.channels), spec.num_bits, self.digit_bits(spec))
+        tiled = words.reshape(-1, spec.channels)[self._positions(spec)]
+        digits = split_digits(tiled, spec.num_bits, self.digit_bits(spec))
         if self.layout == "coordinate":
-            digits = digits.transpose(0, 2, 1)
+            digits = digits.swapaxes(2, 3)
         dtype = np.uint8 if self.digit_bits(spec) == 1 else np.int64
-        return np.ascontiguousarray(digits.reshape(1, -1, self.out_features(spec)), dtype=dtype)
+        return np.ascontiguousarray(digits.reshape(len(tiled), -1, self.out_features(spec)), dtype=dtype)
 
     def words(self, codes: np.ndarray, spec: SignalSpec) -> np.ndarray:
-        """The exact inverse of `codes`."""
-        digits, channels = self.num_digits(spec), spec.channels
+        """The exact inverse of `codes`; where tiles overlap, the last one decides."""
+        groups, digits, channels = len(codes), self.num_digits(spec), spec.channels
         if self.layout == "coordinate":
-            ordered = codes.reshape(-1, digits, channels).transpose(0, 2, 1)
+            ordered = codes.reshape(groups, -1, digits, channels).swapaxes(2, 3)
         else:
-            ordered = codes.reshape(-1, channels, digits)
-        return join_digits(ordered, spec.num_bits, self.digit_bits(spec)).reshape(spec.shape)
+            ordered = codes.reshape(groups, -1, channels, digits)
+        words = np.empty((math.prod(spec.grid_shape), channels), dtype=np.uint32)
+        words[self._positions(spec)] = join_digits(ordered, spec.num_bits, self.digit_bits(spec))
+        return words.reshape(spec.shape)
+
+    def _positions(self, spec: SignalSpec) -> np.ndarray:
+        """(G, P): flat position of every sample of every tile. Tiles overlap where the sides do not divide."""
+        axes = [
+            np.rint(np.linspace(0, length - side, n)).astype(np.int64)[:, None] + np.arange(side)
+            for length, side, n in zip(spec.grid_shape, self.tile_sides(spec), self.tile_counts(spec), strict=True)
+        ]
+        if len(axes) == 1:
+            return axes[0]
+        rows, columns = axes
+        flat = rows[:, None, :, None] * spec.grid_shape[1] + columns[None, :, None, :]
+        return flat.reshape(self.groups(spec), -1)
 
 
 FORMULATIONS = {
@@ -92,6 +120,6 @@ FORMULATIONS = {
 }
 
 
-def get_formulation(name: str) -> Formulation:
-    """The formulation of that name; raises InputError that lists the known ones."""
-    return FORMULATIONS[check_choice("formulation", name, list(FORMULATIONS))]
+def get_formulation(name: str, tile: int | None = None) -> Formulation:
+    """The formulation of that name, in tiles if wanted; raises InputError that lists the known ones."""
+    return replace(FORMULATIONS[check_choice("formulation", name, list(FORMULATIONS))], tile=tile)

@@ -25,6 +25,7 @@ class Architecture:
     hidden_features: int
     hidden_layers: int
     loss: str
+    tile: int | None = None
     options: dict[str, float] = field(default_factory=dict)
 
     def build(self, spec: SignalSpec, seed: int | None = 0) -> "Model":
@@ -32,7 +33,7 @@ class Architecture:
 
         Raises InputError for unknown names, bad sizes, or a formulation that does not suit the signal.
         """
-        formulation = get_formulation(self.formulation)
+        formulation = get_formulation(self.formulation, self.tile)
         formulation.check(spec)
         network = build_network(
             self.network, formulation.in_features(spec), formulation.out_features(spec),

@@ -1,30 +1,138 @@
-"""Recipes: optimiser, rate, batch, budget and stopping. The loss is an argument of its own."""
+"""Recipes by name: a way of training, the loss it wants for bits, its limit, and what it picks when not told.
 
+The loss, the formulation and the network remain arguments of their own; a recipe only says what it takes by default.
+"""
+
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from tqdm import tqdm
 
 from lossless_inr_lite.errors import check_choice
-from lossless_inr_lite.formulations import Formulation
+from lossless_inr_lite.fast import Fast
+from lossless_inr_lite.formulations import Formulation, get_formulation
+from lossless_inr_lite.full_batch import FullBatch
+from lossless_inr_lite.networks import build_network, num_parameters
+from lossless_inr_lite.signals import SignalSpec
+from lossless_inr_lite.training import Run
+
+
+class Trainer(Protocol):
+    """Something that updates a run's network until lossless or out of budget, and returns why it stopped."""
+
+    def train(self, run: Run, bar: "tqdm[Any]", chunk: int | None, seed: int) -> str: ...
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a user says of the model; None where it is left to the recipe."""
+
+    formulation: str | None = None
+    network: str | None = None
+    hidden_features: int | None = None
+    hidden_layers: int | None = None
+    tile: int | None = None
+    options: dict[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A `Choice` with nothing left open but the tile, where None is no tiles."""
+
+    formulation: str
+    network: str
+    hidden_features: int
+    hidden_layers: int
+    tile: int | None
+    options: dict[str, float]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How weights are moved. `bit_loss` is the recipe's choice where a formulation would use "bce"."""
+    """`bit_loss` is taken where a formulation would use "bce"; `choose` fills what a `Choice` leaves open."""
 
     name: str
-    learning_rate: float
+    trainer: Trainer
     bit_loss: str
     max_iterations: int
+    choose: Callable[[SignalSpec, Choice], Chosen]
 
     def loss_name(self, formulation: Formulation) -> str:
         return self.bit_loss if formulation.default_loss == "bce" else formulation.default_loss
 
 
-# The paper's protocol: Adam at 1e-4 without schedule, the whole signal in every step, sigmoid then BCE, until
-# BER is 0. Its gradient is summed over chunks, which changes nothing but the memory it needs. The paper names
-# no limit for its own method; ours only ends fits that would never arrive.
-PAPER = Recipe("paper", learning_rate=1e-4, bit_loss="sigmoid_bce", max_iterations=20_000)
+def papers_choice(spec: SignalSpec, choice: Choice) -> Chosen:
+    """The paper's network: a SIREN of 5 hidden layers of 512 with a bit coordinate, one for the whole signal."""
+    return Chosen(
+        choice.formulation or "bit_coordinate", choice.network or "siren", choice.hidden_features or 512,
+        choice.hidden_layers or 5, choice.tile, choice.options or {},
+    )  # fmt: skip
 
-RECIPES = {recipe.name: recipe for recipe in (PAPER,)}
+
+def fast_choice(spec: SignalSpec, choice: Choice) -> Chosen:
+    """Bit heads in tiles, two hidden layers as wide as `parameter_budget` allows, first frequency from the tile's side.
+
+    Whatever the user has set is honoured, and the rest follows it.
+    """
+    formulation = choice.formulation or "bit_heads"
+    own_network = any((choice.formulation, choice.network, choice.hidden_features, choice.hidden_layers))
+    tile = choice.tile or (None if own_network else default_tile(spec))
+    network, layers = choice.network or "siren", choice.hidden_layers or 2
+    posed = get_formulation(formulation, tile)
+    posed.check(spec)
+    width = choice.hidden_features or widest(posed, spec, network, layers, parameter_budget(spec))
+    options = choice.options or {}
+    if network == "siren" and not own_network and not options:
+        options = {"first_omega_0": float(len(spec.grid_shape) * max(posed.tile_sides(spec)))}
+    return Chosen(formulation, network, width, layers, tile, options)
+
+
+def default_tile(spec: SignalSpec) -> int | None:
+    """Side of a tile: 32 x 32 pixels, or 1,000 samples of sound; None when that is the whole signal."""
+    side = 32 if len(spec.grid_shape) == 2 else 1000
+    return side if side <= max(spec.grid_shape) else None
+
+
+def parameter_budget(spec: SignalSpec) -> int:
+    """Weights for a signal: the paper's density (1,316,867 for 256 x 256 x 3 samples) from 8 to 16 bits.
+
+    Fewer bits need less in proportion; more bits get one weight for every 2.4, which networks of this kind
+    still learn fast. The limit of what they hold is between 3 and 4 bits a weight.
+    """
+    density = 1_316_867 / (256 * 256 * 3)
+    a_sample = max(density * min(1.0, spec.num_bits / 8), spec.num_bits / 2.4)
+    return math.floor(a_sample * math.prod(spec.shape))
+
+
+def widest(formulation: Formulation, spec: SignalSpec, network: str, hidden_layers: int, budget: int) -> int:
+    """The largest width (at least 16) whose networks have at most `budget` parameters in all."""
+
+    def size(width: int) -> int:
+        with torch.device("meta"):
+            built = build_network(
+                network, formulation.in_features(spec), formulation.out_features(spec), width, hidden_layers,
+                formulation.groups(spec), seed=None,
+            )  # fmt: skip
+        return num_parameters(built)
+
+    low, high = 16, 17
+    while size(high) <= budget:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if size(middle) <= budget else (low, middle)
+    return low
+
+
+# The paper's protocol: Adam at 1e-4 without schedule, the whole signal in every step, sigmoid then BCE, until
+# BER is 0. The paper names no limit for its own method; ours only ends fits that would never arrive.
+PAPER = Recipe("paper", FullBatch(learning_rate=1e-4), "sigmoid_bce", 20_000, papers_choice)
+FAST = Recipe("fast", Fast(), "bce", 100_000, fast_choice)
+
+RECIPES = {recipe.name: recipe for recipe in (FAST, PAPER)}
 
 
 def get_recipe(name: str) -> Recipe:

@@ -44,6 +44,7 @@ class Header(BaseModel):
     hidden_features: int = Field(ge=1, le=1 << 16)
     hidden_layers: int = Field(ge=1, le=64)
     loss: str = Field(max_length=100)
+    tile: int | None = Field(default=None, ge=1, le=MAX_SAMPLES)
     options: dict[str, float] = Field(max_length=20)
     recipe: str = Field(max_length=100)
     seed: int
@@ -67,7 +68,7 @@ class Header(BaseModel):
     @property
     def architecture(self) -> Architecture:
         return Architecture(
-            self.formulation, self.network, self.hidden_features, self.hidden_layers, self.loss, self.options
+            self.formulation, self.network, self.hidden_features, self.hidden_layers, self.loss, self.tile, self.options
         )
 
 

@@ -25,7 +25,7 @@ def tiny():
 @pytest.fixture(scope="session")
 def tiny_fit(tiny):
     """A certified fit of `tiny`, made once."""
-    return lil.fit(tiny, hidden_features=24, hidden_layers=2, seed=1)
+    return lil.fit(tiny, recipe="paper", hidden_features=24, hidden_layers=2, seed=1)
 
 
 @pytest.fixture(scope="session")

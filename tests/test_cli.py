@@ -9,7 +9,7 @@ import lossless_inr_lite as lil
 from lossless_inr_lite.__main__ import main
 from lossless_inr_lite.image_files import write_image
 
-FIT = ["--hidden-features", "24", "--hidden-layers", "2", "--seed", "1"]
+FIT = ["--recipe", "paper", "--hidden-features", "24", "--hidden-layers", "2", "--seed", "1"]
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def test_sound_goes_all_the_way(tmp_path, rng):
 
     soundfile.write(tmp_path / "s.wav", samples, 8000, "PCM_16")
     out = tmp_path / "s.safetensors"
-    assert main(["fit", str(tmp_path / "s.wav"), "-o", str(out), "--hidden-features", "48"]) == 0
+    assert main(["fit", str(tmp_path / "s.wav"), "-o", str(out)]) == 0
     assert main(["verify", str(out), str(tmp_path / "s.wav")]) == 0
     assert main(["decode", str(out), "-o", str(tmp_path / "b.wav")]) == 0
     assert main(["verify", str(out), str(tmp_path / "b.wav")]) == 0

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 import lossless_inr_lite as lil
-from lossless_inr_lite import fitting
+from lossless_inr_lite import full_batch
 from lossless_inr_lite.losses import LOSSES, Loss
 
-SMALL = {"hidden_features": 24, "hidden_layers": 2}
+SMALL = {"hidden_features": 24, "hidden_layers": 2, "recipe": "paper"}
 
 
 def test_a_fit_is_certified_from_its_file_in_a_new_process(tmp_path, tiny, tiny_fit):
@@ -112,15 +112,15 @@ def test_a_loss_that_is_not_finite_names_iteration_and_recipe_and_keeps_the_best
 
 def test_decisions_that_hang_on_rounding_are_not_taken_for_lossless(tiny, monkeypatch):
     """When float64 disagrees the fit goes on."""
-    original, refused = fitting._Run.confirmed, []
+    original, refused = full_batch._confirmed, []
 
-    def refuse_once(self):
+    def refuse_once(run, chunk):
         if not refused:
-            refused.append(self.history.entries[-1].iteration)
+            refused.append(run.iteration)
             return False
-        return original(self)
+        return original(run, chunk)
 
-    monkeypatch.setattr(fitting._Run, "confirmed", refuse_once)
+    monkeypatch.setattr(full_batch, "_confirmed", refuse_once)
     fit = lil.fit(tiny, certify=False, seed=1, **SMALL)
     assert fit.stopped == "lossless"
     assert fit.entry.iteration > refused[0]
@@ -131,7 +131,7 @@ def test_decisions_that_hang_on_rounding_are_not_taken_for_lossless(tiny, monkey
     [
         ({"formulation": "bits"}, "unknown formulation 'bits': allowed are amplitude, bit_coordinate, bit_heads"),
         ({"network": "mlp"}, "unknown network 'mlp': allowed are siren"),
-        ({"recipe": "slow"}, "unknown recipe 'slow': allowed are"),
+        ({"recipe": "slow"}, "unknown recipe 'slow': allowed are fast, paper"),
         ({"loss": "l3"}, "unknown loss 'l3': allowed are"),
         ({"device": "tpu"}, "unknown device 'tpu': allowed are auto, cpu, cuda"),
         ({"seed": -1}, "seed is -1"),
@@ -139,6 +139,8 @@ def test_decisions_that_hang_on_rounding_are_not_taken_for_lossless(tiny, monkey
         ({"max_iterations": 0}, "max_iterations is 0"),
         ({"max_seconds": -1.0}, "max_seconds is -1"),
         ({"chunk_samples": 0}, "chunk_samples is 0"),
+        ({"tile": 0}, "tile is 0"),
+        ({"tile": 5}, "tile is 5: allowed are 1 to 4"),
         ({"hidden_features": 400_000}, r"needs about [\d.]+ GiB and [\d.]+ GiB are free.*--size"),
     ],
 )
@@ -156,6 +158,6 @@ def test_an_absent_gpu_is_an_error(tiny):
 
 def test_sound_and_floats_become_lossless_too(rng):
     sound = lil.Signal(rng.standard_normal((20, 2)).astype(np.float32), 32, "noise", 8000, "FLOAT")
-    fit = lil.fit(sound, "bit_heads", hidden_features=64, hidden_layers=1, max_seconds=60)
+    fit = lil.fit(sound, "bit_heads", hidden_features=64, hidden_layers=1, recipe="paper", max_seconds=60)
     assert fit.lossless
     assert fit.model.signal().samples.tobytes() == sound.samples.tobytes()

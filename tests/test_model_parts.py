@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lossless_inr_lite import InputError, SignalSpec
 from lossless_inr_lite.coords import grid
-from lossless_inr_lite.formulations import FORMULATIONS
+from lossless_inr_lite.formulations import FORMULATIONS, get_formulation
 from lossless_inr_lite.losses import LOSSES
 from lossless_inr_lite.metrics import bit_error_rate, plane_error_rates, psnr, rmse, ssim
 from lossless_inr_lite.networks import build_network, flops_per_sample, num_parameters
@@ -23,9 +23,9 @@ specs = st.builds(
 )
 
 
-@given(specs, st.sampled_from(sorted(FORMULATIONS)), st.integers(0, 2**32 - 1))
-def test_codes_are_an_exact_inverse(spec, name, seed):
-    formulation = FORMULATIONS[name]
+@given(specs, st.sampled_from(sorted(FORMULATIONS)), st.none() | st.integers(1, 5), st.integers(0, 2**32 - 1))
+def test_codes_are_an_exact_inverse(spec, name, tile, seed):
+    formulation = get_formulation(name, tile)
     words = np.random.default_rng(seed).integers(0, 2**spec.num_bits, spec.shape).astype(np.uint32)
     codes = formulation.codes(words, spec)
     coordinates = formulation.coordinates(spec)

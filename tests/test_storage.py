@@ -114,7 +114,7 @@ def test_a_certificate_holds_for_its_weights_only(saved, tmp_path, tiny):
     assert found is not None
     assert found.lossless
     assert read_certificate(saved, "0" * 64) is None
-    other = lil.fit(tiny, hidden_features=24, hidden_layers=2, max_iterations=2, certify=False)
+    other = lil.fit(tiny, recipe="paper", hidden_features=24, hidden_layers=2, max_iterations=2, certify=False)
     path = tmp_path / "other.safetensors"
     certificate_path(path).write_bytes(certificate_path(saved).read_bytes())
     lil.save(other, path)

@@ -44,8 +44,13 @@ class Siren(nn.Module):
             bound = 1 / fan_in if i == 0 else math.sqrt(6 / fan_in) / omega
             layer.uniform_(bound, 1 / math.sqrt(fan_in), generator)
 
+    def rate_scales(self) -> dict[str, float]:
+        """Relative rates for `fast`: as if the omegas were part of the weights, and the output 3 times as fast."""
+        factors = [1 / omega for omega in self.omegas] + [3.0]
+        return {f"layers.{i}.{kind}": f for i, f in enumerate(factors) for kind in ("weight", "bias")}
+
     def forward(self, x: Tensor) -> Tensor:
         *hidden, last = self.layers
         for omega, layer in zip(self.omegas, hidden, strict=True):
-            x = torch.sin(omega * layer(x))
+            x = torch.sin(layer(x, omega))
         return last(x)
