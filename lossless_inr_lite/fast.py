@@ -4,16 +4,15 @@ What makes it fast, in the order of what it gains (chapter "Fast fitting" measur
 
 - a short memory of Adam's second moment: gradients shrink by orders of magnitude during a fit, and the usual 0.999
   keeps the steps small long after;
-- an output layer that learns three times as fast as the others, where SIREN's single rate starves it;
+- an output layer that learns faster than the others, where SIREN's single rate starves it;
 - mini-batches, and an exponential average of the weights, which is what is tested and kept;
 - per network: the rate falls only when the error no longer does *and* the average is clearly better than the weights
-  themselves, so that what is left is noise; it rises again for a network that is stuck; a network that collapses
-  goes back to its last good weights at half the rate;
+  themselves, so that what is left is noise; when most rates have fallen, batches double instead; a network that
+  collapses goes back to its last good weights, and one that never starts to learn gets new ones, at half the rate;
 - a network whose bits are all right, with a margin, leaves.
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,48 +21,63 @@ from torch import Tensor
 from torch.func import functional_call
 from tqdm import tqdm
 
+from lossless_inr_lite.model import Architecture
+from lossless_inr_lite.networks import build_network
 from lossless_inr_lite.training import Run, Weights
 
-WAVE = 64  # networks that train at once: enough to fill a CPU, few enough for its cache
+WAVE = 16  # networks that train at once: few enough for a processor's cache
+EXAMINED = 128  # samples on which the averages are looked at after an epoch
 DECIDED_AT_ONCE = 65536  # samples of all networks together, which bounds the memory of measuring
 EVALUATION_SHARE = 0.1  # of the time may go into measuring
 
 
 @dataclass(frozen=True)
 class Fast:
-    """The numbers of the recipe. Rates are for weights that multiply the sine's argument directly."""
+    """The numbers of the recipe. Rates are for weights that multiply the sine's argument directly.
 
-    learning_rate: float = 0.014
+    The rate of a network is min(`largest_rate`, `rate_scale` / (hidden layers * sqrt(width))).
+    """
+
+    rate_scale: float = 0.5
+    largest_rate: float = 0.03
+    output_rate: float = 0.1
     betas: tuple[float, float] = (0.9, 0.95)
     averaging: float = 0.95
     warm_up: int = 20  # steps
-    steps_per_epoch: int = 8
-    batch: tuple[int, int] = (32, 512)  # smallest and largest number of samples a step
+    steps_per_epoch: int = 8  # at the start
+    batch: tuple[int, int] = (32, 2048)  # smallest and largest number of samples a step at the start
     decay: float = 0.7  # of the rate, on a noise floor
+    grow_at: float = 0.5  # median rate, as a share of the first, at which batches and rates double
     lowest_rate: float = 0.1  # as a share of the first
     improvement: float = 0.95  # an error below this share of the best is progress
     noise: float = 0.5  # an average with less than this share of the weights' errors shows a noise floor
     restart_after: int = 30  # epochs at the lowest rate
+    hopeless_after: int = 25  # epochs without having learned anything
     margin: float = 0.01  # smallest |logit| that counts as right
 
     def train(self, run: Run, bar: "tqdm[Any]", chunk: int | None, seed: int) -> str:
         """Fit all networks, WAVE at a time, until lossless or out of budget; return why it stopped."""
         generator = torch.Generator().manual_seed(seed)
-        whole = _Whole(run)
-        whole.observe(run, math.log(2))
+        whole, loss = _Whole(run), math.log(2)
+        whole.observe(run, loss)
         for start in range(0, run.codes.shape[0], WAVE):
             wave = _Wave(self, run, whole, slice(start, start + WAVE))
             while len(wave.ids):
                 loss = wave.epoch(generator)
-                run.check_finite(loss)
                 whole.keep_if_better(run, wave, loss)
                 bar.set_postfix_str(f"{whole.right}/{len(whole.wrong)} networks, {int(whole.wrong.sum())} wrong bits")
                 bar.update()
                 if why := run.ended():
-                    whole.observe(run, loss)
+                    whole.keep_if_better(run, wave, loss, now=True)
                     return why
         whole.observe(run, loss)
         return "lossless"
+
+    def rates(self, architecture: Architecture, scales: dict[str, float]) -> dict[str, float]:
+        """The rate of every weight; `scales` are the network's own relative ones, 0 for its output layer."""
+        size = architecture.hidden_layers * math.sqrt(architecture.hidden_features)
+        rate = min(self.largest_rate, self.rate_scale / size)
+        return {name: rate * scale if scale else self.output_rate for name, scale in scales.items()}
 
 
 class _Whole:
@@ -83,13 +97,23 @@ class _Whole:
         parts = flat.split([shape.numel() for shape in self.shapes.values()], dim=1)
         return {name: part.unflatten(1, shape) for (name, shape), part in zip(self.shapes.items(), parts, strict=True)}
 
+    def fresh(self, run: Run, count: int, generator: torch.Generator) -> Tensor:
+        """Flat weights (count, P) of new networks."""
+        chosen, spec, posed = run.model.architecture, run.model.spec, run.model.formulation
+        seed = int(torch.randint(2**62, (), generator=generator))
+        network = build_network(
+            chosen.network, posed.in_features(spec), posed.out_features(spec), chosen.hidden_features,
+            chosen.hidden_layers, count, seed, **chosen.options,
+        )  # fmt: skip
+        return torch.cat([p.detach().flatten(1) for p in network.parameters()], dim=1).to(self.weights.device)
+
     def take(self, ids: Tensor, weights: Tensor, codes: Tensor, wrong: Tensor) -> None:
         """Keep these networks' weights and decisions."""
         self.weights[ids], self.codes[ids], self.wrong[ids] = weights, codes, wrong
 
-    def keep_if_better(self, run: Run, wave: "_Wave", loss: float) -> None:
+    def keep_if_better(self, run: Run, wave: "_Wave", loss: float, now: bool = False) -> None:
         """Now and then, decide every bit with the averages and keep those networks that have fewer wrong than ever."""
-        if not len(wave.ids) or self.spent > EVALUATION_SHARE * run.seconds:
+        if not len(wave.ids) or (self.spent > EVALUATION_SHARE * run.seconds and not now):
             return
         started = run.seconds
         codes, _ = wave.decide(wave.average)
@@ -107,6 +131,9 @@ class _Whole:
 class _Wave:
     """The networks in training: every tensor has one row a network, and rows leave together."""
 
+    ROWS = ("codes", "ids", "weights", "average", "good", "first", "second", "best", "start", "good_error", "rate",
+            "first_loss", "best_loss", "cap", "age", "low", "sick")  # fmt: skip
+
     def __init__(self, plan: Fast, run: Run, whole: _Whole, part: slice) -> None:
         self.plan, self.run, self.whole = plan, run, whole
         self.codes = run.codes[part]
@@ -114,12 +141,15 @@ class _Wave:
         self.weights = whole.weights[part].clone()
         self.average, self.good = self.weights.clone(), self.weights.clone()
         self.first, self.second = torch.zeros_like(self.weights), torch.zeros_like(self.weights)
-        start = torch.full((len(self.ids),), 0.5, device=run.device)
-        self.best, self.good_error = start.clone(), start.clone()
-        self.rate, self.low, self.sick = torch.ones_like(start), torch.zeros_like(start), torch.zeros_like(start)
-        scales = run.network.rate_scales() if hasattr(run.network, "rate_scales") else {}
-        sizes = [(name, shape.numel()) for name, shape in whole.shapes.items()]
-        self.scales = torch.cat([torch.full((n,), float(scales.get(name, 1.0))) for name, n in sizes]).to(run.device)
+        ones = torch.ones(len(self.ids), device=run.device)
+        self.best, self.start, self.good_error = ones.clone(), ones.clone(), ones.clone()  # shares of wrong decisions
+        self.first_loss, self.best_loss = ones.clone(), ones.clone()
+        self.rate, self.cap = ones.clone(), ones.clone()  # the rate as a share of the first, and its limit
+        self.age, self.low, self.sick = ones * 0, ones * 0, ones * 0  # epochs: in all, at the lowest rate, far off
+        scales = run.network.rate_scales() if hasattr(run.network, "rate_scales") else {}  # type: ignore[operator]
+        rates = plan.rates(run.model.architecture, {name: float(scales.get(name, 1.0)) for name in whole.shapes})
+        self.rates = torch.cat([torch.full((shape.numel(),), rates[name]) for name, shape in whole.shapes.items()])
+        self.rates = self.rates.to(run.device)
         samples = run.coordinates.shape[1]
         smallest, largest = plan.batch
         self.batch = min(samples, max(smallest, min(largest, -(-samples // plan.steps_per_epoch))))
@@ -129,16 +159,17 @@ class _Wave:
         """Every sample once in random order, then a look at each network; return the mean loss."""
         samples = self.run.coordinates.shape[1]
         order = torch.randperm(samples, generator=generator).to(self.run.device)
-        wrong, total, pick = torch.zeros_like(self.rate), 0.0, order
+        wrong, loss = torch.zeros_like(self.rate), torch.zeros_like(self.rate)
         for pick in order.split(self.batch):
-            missed, loss = self.step(pick)
+            missed, losses = self.step(pick)
             wrong += missed
-            total += loss * len(pick) / samples
-        self.examine(wrong / self.codes[0].numel(), pick)
-        return total
+            loss += losses
+        decisions = samples * self.codes.shape[2]
+        self.examine(wrong / decisions, loss / decisions, order[:EXAMINED], generator)
+        return float(loss.nanmean()) / decisions
 
-    def step(self, pick: Tensor) -> tuple[Tensor, float]:
-        """One update of every network; its wrong decisions on these samples before it, and the mean loss."""
+    def step(self, pick: Tensor) -> tuple[Tensor, Tensor]:
+        """One update of every network; its wrong decisions on these samples before it, and its summed loss."""
         levels = 2**self.run.digit_bits - 1
         codes, loss_of = self.codes[:, pick], self.run.model.loss
         leaf = self.weights.requires_grad_()
@@ -150,20 +181,19 @@ class _Wave:
         self.adam(gradient)
         self.run.count(len(pick), len(self.ids))
         wrong = (loss_of.codes(outputs.detach(), self.run.digit_bits) != codes).sum((1, 2))
-        return wrong, float(losses.detach().mean())
+        return wrong, losses.detach().sum((1, 2))
 
     def adam(self, gradient: Tensor) -> None:
         """Adam with one rate a network and layer, then the exponential average of the weights."""
         plan, (beta1, beta2) = self.plan, self.plan.betas
         self.first.lerp_(gradient, 1 - beta1)
         self.second.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
-        correction = math.sqrt(1 - beta2**self.steps) / (1 - beta1**self.steps)
-        size = plan.learning_rate * correction * min(1.0, self.steps / plan.warm_up)
-        direction = self.first / (self.second.sqrt() + 1e-8)
-        self.weights.addcmul_(direction, self.rate[:, None] * self.scales, value=-size)
+        size = math.sqrt(1 - beta2**self.steps) / (1 - beta1**self.steps) * min(1.0, self.steps / plan.warm_up)
+        direction = self.second.sqrt().add_(1e-8).reciprocal_().mul_(self.first)
+        self.weights.addcmul_(direction, self.rate[:, None] * self.rates, value=-size)
         self.average.lerp_(self.weights, 1 - min(plan.averaging, (1 + self.steps) / (10 + self.steps)))
 
-    def outputs(self, flat: Tensor, pick: Tensor | slice) -> Tensor:
+    def outputs(self, flat: Tensor, pick: Tensor) -> Tensor:
         """(g, samples, out) of the networks with these flat weights."""
         return functional_call(
             self.run.network, self.whole.views(flat), (self.run.coordinates[:, pick].to(flat.dtype),)
@@ -182,68 +212,74 @@ class _Wave:
         return torch.cat(codes, dim=1), torch.stack(margins).amin(0)
 
     @torch.no_grad()
-    def examine(self, error: Tensor, pick: Tensor) -> None:
-        """Once an epoch: adapt rates, restart what is stuck, restore what collapsed, let go what is done."""
-        plan, loss, bits = self.plan, self.run.model.loss, self.run.digit_bits
+    def examine(self, error: Tensor, loss: Tensor, pick: Tensor, generator: torch.Generator) -> None:
+        """Once an epoch: adapt rates and batches, renew what collapsed or never learned, let go what is done."""
+        plan, rule, bits = self.plan, self.run.model.loss, self.run.digit_bits
         averaged = self.outputs(self.average, pick)
-        missed = (loss.codes(averaged, bits) != self.codes[:, pick]) | (loss.margins(averaged, bits) < plan.margin)
+        missed = (rule.codes(averaged, bits) != self.codes[:, pick]) | (rule.margins(averaged, bits) < plan.margin)
         missed = missed.sum((1, 2))
+        self.age += 1
+        self.start = torch.where(self.age == 1, error, self.start)
+        self.first_loss = torch.where(self.age == 1, loss, self.first_loss)
+        self.best_loss = torch.where(self.age == 1, loss, torch.fmin(loss, self.best_loss))
         progress = error < plan.improvement * self.best
         self.best = torch.where(progress, error, self.best)
-        noisy = missed < plan.noise * error * averaged[0].numel()
-        self.rate = torch.where(~progress & noisy, (self.rate * plan.decay).clamp(min=plan.lowest_rate), self.rate)
+        self._adapt(~progress & (missed < plan.noise * error * averaged[0].numel()))
+        self._renew(error, loss, missed > 0, generator)
+        self._release(missed == 0, error == 0)
+
+    def _adapt(self, noisy: Tensor) -> None:
+        """Lower the rate of networks on a noise floor; double the batches when most have come down; lift the stuck."""
+        plan, samples = self.plan, self.run.coordinates.shape[1]
+        self.rate = torch.where(noisy, (self.rate * plan.decay).clamp(min=plan.lowest_rate), self.rate)
+        if self.batch < samples and float((self.rate / self.cap).median()) <= plan.grow_at:
+            self.batch = min(samples, 2 * self.batch)
+            self.rate = torch.minimum(2 * self.rate, self.cap)
         self.low = torch.where(self.rate <= plan.lowest_rate, self.low + 1, 0.0)
         stuck = self.low >= plan.restart_after
         self.rate[stuck], self.low[stuck] = 0.5, 0.0
-        self._restore(error)
-        self._release((missed == 0).nonzero()[:, 0])
 
-    def _restore(self, error: Tensor) -> None:
-        """Networks far above their best for three epochs, or not finite, go back to their last good weights."""
-        self.sick = torch.where(error > 2 * self.best + 0.05, self.sick + 1, 0.0)
-        ill = (self.sick >= 3) | ~torch.isfinite(self.weights.sum(1))
+    def _renew(self, error: Tensor, loss: Tensor, missed: Tensor, generator: torch.Generator) -> None:
+        """Collapsed (back half-way to its first loss for 3 epochs, or not finite): the last good weights.
+
+        Hopeless (after many epochs hardly better than after the first): new random ones.
+        """
+        plan = self.plan
+        self.sick = torch.where(loss > (self.best_loss + self.first_loss) / 2, self.sick + 1, 0.0)
+        hopeless = (self.age >= plan.hopeless_after) & (self.best > 0.75 * self.start) & missed
+        ill = (self.sick >= 3) | ~torch.isfinite(self.weights.sum(1)) | hopeless
+        if hopeless.any():
+            self.good[hopeless] = self.whole.fresh(self.run, int(hopeless.sum()), generator)
+            self.age[hopeless], self.best[hopeless], self.good_error[hopeless] = 0.0, 1.0, 1.0
         if ill.any():
             self.weights[ill], self.average[ill] = self.good[ill], self.good[ill]
-            self.first[ill], self.second[ill] = 0.0, 0.0
-            self.rate[ill], self.sick[ill] = self.rate[ill] * 0.5, 0.0
+            self.first[ill], self.second[ill], self.sick[ill] = 0.0, self.second[ill].nan_to_num(0.0, 0.0, 0.0), 0.0
+            self.cap[ill] *= 0.5
+            self.rate[ill] = self.cap[ill]
         better = ~ill & (error < 0.7 * self.good_error)
         self.good[better], self.good_error[better] = self.average[better], error[better]
 
-    def _release(self, candidates: Tensor) -> None:
-        """Test the whole of these networks, in float64 too, and let go those that are right."""
-        if not len(candidates):
-            return
-        flat, truth = self.average[candidates], self.codes[candidates]
+    def _release(self, average_may: Tensor, weights_may: Tensor) -> None:
+        """Test the whole of the networks that may be done, in float64 too, and let go those that are right."""
+        done = torch.zeros(len(self.ids), dtype=torch.bool, device=self.ids.device)
+        for flat, may in ((self.average, average_may), (self.weights, weights_may)):
+            rows = (may & ~done).nonzero()[:, 0]
+            rows = rows[self._right(flat[rows], self.codes[rows])] if len(rows) else rows
+            self.whole.take(self.ids[rows], flat[rows], self.codes[rows], torch.zeros_like(rows))
+            done[rows] = True
+        self.whole.right += int(done.sum())
+        if done.any():
+            for name in self.ROWS:
+                setattr(self, name, getattr(self, name)[~done])
+
+    def _right(self, flat: Tensor, truth: Tensor) -> Tensor:
+        """Which of these networks decide every bit right, with the margin, and in float64 as well."""
         codes, margin = self.decide(flat)
         right = (codes == truth).all(2).all(1) & (margin >= self.plan.margin)
         if right.any():
             precise, _ = self.decide(flat.double())
             right &= (precise == truth).all(2).all(1)
-        done = candidates[right]
-        self.whole.take(self.ids[done], self.average[done], self.codes[done], torch.zeros_like(self.whole.wrong[done]))
-        self.whole.right += len(done)
-        live = torch.ones(len(self.ids), dtype=torch.bool, device=self.ids.device)
-        live[done] = False
-        for name, tensor in self._rows():
-            setattr(self, name, tensor[live])
-
-    def _rows(self) -> Iterator[tuple[str, Tensor]]:
-        """Every tensor that has one row a network."""
-        names = (
-            "codes",
-            "ids",
-            "weights",
-            "average",
-            "good",
-            "first",
-            "second",
-            "best",
-            "good_error",
-            "rate",
-            "low",
-            "sick",
-        )
-        return ((name, getattr(self, name)) for name in names)
+        return right
 
 
 def _wrong_bits(codes: Tensor, truth: Tensor) -> Tensor:

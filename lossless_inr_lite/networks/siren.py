@@ -45,8 +45,8 @@ class Siren(nn.Module):
             layer.uniform_(bound, 1 / math.sqrt(fan_in), generator)
 
     def rate_scales(self) -> dict[str, float]:
-        """Relative rates for `fast`: as if the omegas were part of the weights, and the output 3 times as fast."""
-        factors = [1 / omega for omega in self.omegas] + [3.0]
+        """Relative rates for `fast`, as if the omegas were part of the weights; 0 marks the output layer."""
+        factors = [1 / omega for omega in self.omegas] + [0.0]
         return {f"layers.{i}.{kind}": f for i, f in enumerate(factors) for kind in ("weight", "bias")}
 
     def forward(self, x: Tensor) -> Tensor:
