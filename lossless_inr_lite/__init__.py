@@ -3,7 +3,7 @@
 import lossless_inr_lite as lil
 
 signal = lil.load_image("photo.png", size=64)
-fit = lil.fit(signal, formulation="bit_coordinate", hidden_features=128, seed=0)
+fit = lil.fit(signal, seed=0)
 lil.save(fit, "photo.safetensors")
 assert (lil.decode("photo.safetensors").samples == signal.samples).all()
 """
