@@ -53,6 +53,7 @@ class Fast:
     noise: float = 0.5  # an average with less than this share of the weights' errors shows a noise floor
     restart_after: int = 30  # epochs at the lowest rate
     hopeless_after: int = 25  # epochs without having learned anything
+    stale_after: int = 150  # epochs without progress
     margin: float = 0.01  # smallest |logit| that counts as right
 
     def train(self, run: Run, bar: "tqdm[Any]", chunk: int | None, seed: int) -> str:
@@ -132,7 +133,7 @@ class _Wave:
     """The networks in training: every tensor has one row a network, and rows leave together."""
 
     ROWS = ("codes", "ids", "weights", "average", "good", "first", "second", "best", "start", "good_error", "rate",
-            "first_loss", "best_loss", "cap", "age", "low", "sick")  # fmt: skip
+            "first_loss", "best_loss", "cap", "age", "low", "sick", "stale")  # fmt: skip
 
     def __init__(self, plan: Fast, run: Run, whole: _Whole, part: slice) -> None:
         self.plan, self.run, self.whole = plan, run, whole
@@ -145,7 +146,8 @@ class _Wave:
         self.best, self.start, self.good_error = ones.clone(), ones.clone(), ones.clone()  # shares of wrong decisions
         self.first_loss, self.best_loss = ones.clone(), ones.clone()
         self.rate, self.cap = ones.clone(), ones.clone()  # the rate as a share of the first, and its limit
-        self.age, self.low, self.sick = ones * 0, ones * 0, ones * 0  # epochs: in all, at the lowest rate, far off
+        # epochs: in all, at the lowest rate, far off, and without progress
+        self.age, self.low, self.sick, self.stale = ones * 0, ones * 0, ones * 0, ones * 0
         scales = run.network.rate_scales() if hasattr(run.network, "rate_scales") else {}  # type: ignore[operator]
         rates = plan.rates(run.model.architecture, {name: float(scales.get(name, 1.0)) for name in whole.shapes})
         self.rates = torch.cat([torch.full((shape.numel(),), rates[name]) for name, shape in whole.shapes.items()])
@@ -224,6 +226,7 @@ class _Wave:
         self.best_loss = torch.where(self.age == 1, loss, torch.fmin(loss, self.best_loss))
         progress = error < plan.improvement * self.best
         self.best = torch.where(progress, error, self.best)
+        self.stale = torch.where(progress, 0.0, self.stale + 1)
         self._adapt(~progress & (missed < plan.noise * error * averaged[0].numel()))
         self._renew(error, loss, missed > 0, generator)
         self._release(missed == 0, error == 0)
@@ -242,19 +245,21 @@ class _Wave:
     def _renew(self, error: Tensor, loss: Tensor, missed: Tensor, generator: torch.Generator) -> None:
         """Collapsed (back half-way to its first loss for 3 epochs, or not finite): the last good weights.
 
-        Hopeless (after many epochs hardly better than after the first): new random ones.
+        Hopeless (after many epochs hardly better than after the first, or no better for many more): new random ones.
         """
         plan = self.plan
         self.sick = torch.where(loss > (self.best_loss + self.first_loss) / 2, self.sick + 1, 0.0)
-        hopeless = (self.age >= plan.hopeless_after) & (self.best > 0.75 * self.start) & missed
+        unlearned = (self.age >= plan.hopeless_after) & (self.best > 0.75 * self.start)
+        hopeless = (unlearned | (self.stale >= plan.stale_after)) & missed
         ill = (self.sick >= 3) | ~torch.isfinite(self.weights.sum(1)) | hopeless
         if hopeless.any():
             self.good[hopeless] = self.whole.fresh(self.run, int(hopeless.sum()), generator)
             self.age[hopeless], self.best[hopeless], self.good_error[hopeless] = 0.0, 1.0, 1.0
+            self.stale[hopeless] = 0.0
         if ill.any():
             self.weights[ill], self.average[ill] = self.good[ill], self.good[ill]
             self.first[ill], self.second[ill], self.sick[ill] = 0.0, self.second[ill].nan_to_num(0.0, 0.0, 0.0), 0.0
-            self.cap[ill] *= 0.5
+            self.cap[ill] = (0.5 * self.cap[ill]).clamp(min=0.25)
             self.rate[ill] = self.cap[ill]
         better = ~ill & (error < 0.7 * self.good_error)
         self.good[better], self.good_error[better] = self.average[better], error[better]

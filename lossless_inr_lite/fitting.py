@@ -57,7 +57,7 @@ def fit(
     hidden_features: int | None = None,
     hidden_layers: int | None = None,
     tile: int | None = None,
-    recipe: str = "fast",
+    recipe: str | Recipe = "fast",
     loss: str | None = None,
     seed: int = 0,
     max_iterations: int | None = None,
@@ -73,7 +73,8 @@ def fit(
 
     What is None is chosen by the recipe: "paper" takes a SIREN of 5 hidden layers of 512 (1,316,867 parameters for
     RGB) with the bit index as a coordinate, "fast" many small ones with a head a bit. `tile` cuts the signal into
-    tiles of at least that side, a network each. `max_iterations` counts updates. `chunk_samples` bounds the
+    tiles of at least that side, a network each.
+    `recipe` is a name or a `Recipe` of your own. `max_iterations` counts updates. `chunk_samples` bounds the
     memory of "paper" and does not change its gradient. `callback(entry, words)` sees every evaluation. `progress`
     None shows a bar on a terminal only. `certify=False` skips the certificate, and the fit is then not `lossless`,
     whatever its wrong bits.
@@ -81,7 +82,7 @@ def fit(
     Raises InputError before any work for unknown names, bad numbers, or more memory than is free, and
     DivergedError (with the best fit so far) when the loss is no longer finite.
     """
-    plan = get_recipe(recipe)
+    plan = get_recipe(recipe) if isinstance(recipe, str) else recipe
     choice = Choice(formulation, network, hidden_features, hidden_layers, tile, options)
     architecture = _architecture(plan, signal, choice, loss)
     budget = Budget(

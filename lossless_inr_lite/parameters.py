@@ -38,6 +38,9 @@ class Vocabulary(BaseModel):
     max_iterations: Annotated[int, Field(ge=1)]
     max_seconds: Annotated[float, Field(gt=0)]
     device: str
+    ablation_size: Annotated[int, Field(ge=4, le=1024)]
+    tile_size: Annotated[int, Field(ge=32, le=4096)]
+    paper_size: Annotated[int, Field(ge=4, le=256)]
     movie_frames: Annotated[int, Field(ge=0, le=500)]
     output_dir: str
 

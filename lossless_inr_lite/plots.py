@@ -1,6 +1,7 @@
 """The figures of the book: plain matplotlib, one colour a formulation in all chapters."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -101,5 +102,40 @@ def error_maps(decoded: Mapping[str, np.ndarray], truth: np.ndarray, num_bits: i
         grid[1, column].imshow(scale, cmap="inferno", vmin=0, vmax=1, interpolation="nearest")
         grid[1, column].set_title(f"{np.count_nonzero(error)} wrong pixels, largest error {error.max()}", fontsize=8)
         grid[1, column].set_axis_off()
+    figure.tight_layout()
+    return figure
+
+
+def scaling(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Seconds against pixels for each layout and depth; projected points are hollow."""
+    figure, axes = plt.subplots(figsize=(7, 4.2))
+    for layout, marker in (("tiles of 32", "o"), ("one network", "s")):
+        for num_bits, colour in ((8, "#0072B2"), (16, "#D55E00")):
+            kept = [row for row in rows if (row["layout"], row["num_bits"]) == (layout, num_bits)]
+            pixels, seconds = [row["pixels"] for row in kept], [row["seconds"] for row in kept]
+            style = "-" if marker == "o" else "--"
+            axes.plot(pixels, seconds, style, color=colour, label=f"{layout}, {num_bits} bits")
+            faces = ["white" if row["projected"] else colour for row in kept]
+            axes.scatter(pixels, seconds, marker=marker, facecolors=faces, edgecolors=colour, zorder=3)
+    axes.set(xscale="log", yscale="log", xlabel="pixels", ylabel="seconds to no wrong bit")
+    axes.legend(fontsize=8)
+    figure.tight_layout()
+    return figure
+
+
+def capacity(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Bits a parameter at the smallest lossless width, for every picture and way of asking."""
+    kept = [row for row in rows if row["width"]]
+    names = [row["formulation"] + (f", tiles of {row['tile']}" if row["tile"] else "") for row in kept]
+    order = list(dict.fromkeys(names))
+    figure, axes = plt.subplots(figsize=(8, 3.8))
+    for num_bits, colour, shift in ((8, "#0072B2", -0.12), (16, "#D55E00", 0.12)):
+        points = [(order.index(n) + shift, r["bits_per_parameter"]) for n, r in zip(names, kept, strict=True)
+                  if r["num_bits"] == num_bits]  # fmt: skip
+        axes.scatter([x for x, _ in points], [y for _, y in points], color=colour, label=f"{num_bits} bits")
+    axes.axhline(2, color="grey", linestyle="--", linewidth=1)
+    axes.set_xticks(range(len(order)), order, fontsize=8)
+    axes.set(ylabel="bits a parameter", ylim=(0, None))
+    axes.legend(fontsize=8)
     figure.tight_layout()
     return figure

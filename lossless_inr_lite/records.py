@@ -1,6 +1,7 @@
 """Records: one JSON a run, with all that is needed to believe it or to repeat it."""
 
 import csv
+import json
 import os
 import platform
 import resource
@@ -16,7 +17,7 @@ import torch
 from lossless_inr_lite.errors import InputError
 from lossless_inr_lite.fitting import Fit
 from lossless_inr_lite.metrics import image_metrics
-from lossless_inr_lite.paths import PAPER, ROOT
+from lossless_inr_lite.paths import PAPER, RESULTS, ROOT
 from lossless_inr_lite.signals import Signal
 from lossless_inr_lite.version import __version__
 
@@ -75,6 +76,14 @@ def fit_record(fit: Fit, signal: Signal) -> dict[str, Any]:
         "lossless": fit.lossless, "certificate": asdict(fit.certificate) if fit.certificate else None,
         "history": fit.history.thinned(),
     }  # fmt: skip
+
+
+def load_record(profile: str, name: str) -> dict[str, Any]:
+    """A committed record, data/results/<profile>/<name>.json. Raises InputError when there is none."""
+    path = RESULTS / profile / f"{name}.json"
+    if not path.is_file():
+        raise InputError(f"there is no record {profile}/{name}.json in data/results")
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
