@@ -4,8 +4,8 @@
 
 Every fit is a process of its own, so that its peak memory and its CPU seconds are its own. `seconds` are those of
 the fit alone, and ratios compare these; `command` are those of the whole process: imports, loading, fitting,
-certifying in another process, saving. Where PAPER would take longer than the budget, 3 of its steps are timed (once for each depth) and
-multiplied by the iterations that the paper prints for that depth (Table 1); the row is then marked *projected*.
+certifying in another process, saving. Where PAPER would take longer than the budget, 3 of its steps are timed, once
+for each depth, and multiplied by the iterations that the paper prints for it (Table 1): the row is then *projected*.
 """
 
 import argparse
