@@ -6,13 +6,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help book test lint run check-gpu records clean
+BENCH ?=
+
+.PHONY: help book test lint run check-gpu bench bench-seeds records clean
 
 help:
 	@echo "make book [PROFILE=lite]          build the HTML book at _build/html/index.html"
 	@echo "make test                         run the tests"
 	@echo "make run PROFILE=... [NOTEBOOKS=] run notebooks through papermill into _build/runs/PROFILE"
 	@echo "make check-gpu                    a paper-profile fit on CUDA, certified there and on the CPU"
+	@echo "make bench [BENCH='--signals DIR'] PAPER against FAST, alternately in one run, with ratios"
+	@echo "make bench-seeds BENCH='...'      FAST over seeds and pictures, with its failures"
 	@echo "make lint                         ruff and pyright"
 	@echo "make records                      copy the records of the last lite run to data/results/lite"
 	@echo "make clean                        remove _build and .venv"
@@ -40,6 +44,12 @@ run: $(READY)
 
 check-gpu: $(READY)
 	$(BIN)/python workflow/check_gpu.py
+
+bench: $(READY)
+	$(BIN)/python benchmarks/bench.py $(BENCH)
+
+bench-seeds: $(READY)
+	$(BIN)/python benchmarks/seeds.py $(BENCH)
 
 records: $(READY)
 	$(BIN)/python workflow/keep_records.py

@@ -5,7 +5,7 @@
 - With BOOK_PROFILE set to another profile than lite, pages show the notebooks that `make run` executed.
 - MathJax comes from the package sphinx-mathjax-offline; only the files that pages load are copied.
 - ``{manifest}`` is the table of embedded data; ``{record}`CHAPTER dotted.path | format` `` quotes a number from
-  data/results/lite, so none is typed in.
+  data/results/lite (or PROFILE/CHAPTER), so none is typed in.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 ROOT = Path(__file__).resolve().parents[2]
-HASHED = ("lossless_inr_lite/**/*.py", "notebooks/params/*.yaml", "data/paper/*.csv", "data/manifest.json")
+HASHED = ("lossless_inr_lite/**/*.py", "notebooks/params/*.yaml", "data/paper/*.csv", "data/results/cpu/*.json")
 MATHJAX_FILES = ("tex-chtml.js", "output/chtml/fonts/woff-v2/*.woff")
 
 
@@ -98,9 +98,10 @@ class ManifestDirective(SphinxDirective):
 
 
 def look_up(query: str) -> Any:
-    """The value behind "NAME dotted.path" in data/results/lite/NAME.json; keys with dots are not needed."""
+    """The value behind "NAME dotted.path" in data/results/lite/NAME.json, or "PROFILE/NAME dotted.path"."""
     name, path = query.split()
-    value: Any = json.loads((ROOT / "data" / "results" / "lite" / f"{name}.json").read_text(encoding="utf-8"))
+    file = ROOT / "data" / "results" / (name if "/" in name else f"lite/{name}")
+    value: Any = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
     for key in path.split("."):
         value = value[int(key)] if isinstance(value, list) else value[key]
     return value
