@@ -1,0 +1,97 @@
+"""Bounds, ablation, capacity and the commands in benchmarks/ and workflow/, each on a case that takes seconds."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+
+import pytest
+
+import lossless_inr_lite as lil
+from lossless_inr_lite.ablation import VARIANTS, tile_curve, variant
+from lossless_inr_lite.bounds import upper_bound
+from lossless_inr_lite.capacity import smallest_width
+from lossless_inr_lite.paths import ROOT
+from lossless_inr_lite.recipes import FAST
+
+
+def command(*arguments):
+    done = subprocess.run([sys.executable, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("num_bits", "d", "printed"), [(1, 2, 16), (2, 2, 1296), (4, 2, 810_000), (8, 2, 67_652_010_000), (1, 3, 64)]
+)
+def test_the_bound_is_the_papers_column(num_bits, d, printed):
+    """16, 1.30 K, 0.81 M, 67.7 G and 64, in units of C."""
+    assert upper_bound(num_bits, d) == printed
+
+
+def test_the_bound_of_five_dimensions():
+    """The paper prints 1.23e27; Eq. 6 gives 510^10, and 512^10 = 1.24e27 would be eps(n) = 2^-(n+1)."""
+    assert upper_bound(8, 5) == 510**10
+    with pytest.raises(lil.InputError, match="d is 0"):
+        upper_bound(8, 0)
+
+
+def test_every_variant_changes_the_recipe():
+    trainers = {name: variant(name).trainer for name in VARIANTS}
+    assert trainers["FAST"] == FAST.trainer
+    assert all(trainer != FAST.trainer for name, trainer in trainers.items() if name != "FAST")
+
+
+def test_tiles_of_every_side_have_the_same_budget():
+    picture = lil.load_image("astronaut", size=32)
+    fits = tile_curve(picture, [16, 32], seed=0)
+    assert [fit.model.formulation.groups(picture.spec) for fit in fits.values()] == [4, 1]
+    sizes = [fit.num_parameters for fit in fits.values()]
+    assert max(sizes) / min(sizes) < 1.1
+
+
+def test_capacity_finds_a_width_that_arrives_and_one_below_that_does_not():
+    picture = lil.load_image("astronaut", size=8)
+    found = smallest_width(picture, "bit_heads", None, 1.0)
+    assert found["tried"][found["width"]] is True
+    below = [ok for width, ok in found["tried"].items() if width < found["width"]]
+    assert not any(below)
+    assert found["bits_per_parameter"] == pytest.approx(8 * 8 * 3 * 8 / found["num_parameters"])
+
+
+def test_bench_alternates_and_prints_ratios(tmp_path):
+    out = tmp_path / "bench.json"
+    text = command(
+        ROOT / "benchmarks" / "bench.py", "--size", 8, "--hidden-features", 32, "--repeat", 1, "--output", out
+    )
+    assert "seconds: PAPER / FAST" in text
+    rows = json.loads(out.read_text())["rows"]
+    assert [row["recipe"] for row in rows] == ["paper", "fast"] * 2
+    assert all(row["verdict"] == "lossless" for row in rows if row["recipe"] == "fast")
+    assert all(row["command_seconds"] > row["seconds"] for row in rows)
+
+
+def test_bench_projects_what_would_take_too_long(tmp_path):
+    out = tmp_path / "bench.json"
+    command(ROOT / "benchmarks" / "bench.py", "--size", 8, "--hidden-features", 32, "--repeat", 1, "--budget", 0.01,
+            "--output", out)  # fmt: skip
+    rows = json.loads(out.read_text())["rows"]
+    assert [row["projected"] for row in rows] == [790, None, 790, None]
+
+
+def test_check_gpu_says_that_it_skips():
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU: make check-gpu runs for real")
+    assert "skipped: this machine has no CUDA device" in command(ROOT / "workflow" / "check_gpu.py")
+
+
+def test_pages_quote_records_by_path():
+    spec = importlib.util.spec_from_file_location("companion", ROOT / "book" / "_ext" / "companion.py")
+    companion = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(companion)
+    assert companion.look_up("02_image_fitting profile") == "lite"
+    assert companion.look_up("02_image_fitting verdicts.0.item") == "Table 1"
+    with pytest.raises(KeyError):
+        companion.look_up("02_image_fitting nothing")
