@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 
 from lossless_inr_lite.atomic import check_writable
-from lossless_inr_lite.audio_files import write_audio
-from lossless_inr_lite.certify import read_certificate, save
+from lossless_inr_lite.audio_files import check_audio_output, write_audio
+from lossless_inr_lite.certify import certify, check_output, read_certificate, save
 from lossless_inr_lite.devices import DEVICES
 from lossless_inr_lite.errors import DivergedError, InputError
 from lossless_inr_lite.fitting import Fit, fit
 from lossless_inr_lite.formulations import FORMULATIONS
 from lossless_inr_lite.genuineness import genuineness
-from lossless_inr_lite.image_files import write_image
+from lossless_inr_lite.image_files import check_image_output, write_image
 from lossless_inr_lite.losses import LOSSES
 from lossless_inr_lite.networks import NETWORKS
 from lossless_inr_lite.recipes import RECIPES
@@ -39,16 +39,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return command(**options)
     except (InputError, MemoryError) as error:
-        print(f"error: {error or 'out of memory'}", file=sys.stderr)
+        print(f"error: {str(error) or 'out of memory'}", file=sys.stderr)
         return BAD_INPUT
+    except KeyboardInterrupt:
+        print("interrupted: what was saved is kept", file=sys.stderr)
+        return BUDGET_ENDED
 
 
 def fit_command(signal: str, output: Path, size: int | None, num_bits: int | None, max_pixels: int, **plan: Any) -> int:
-    """Fit a picture or a sound, certify it, and keep the network in any case."""
-    _check_output(output, (".safetensors",))
+    """Fit a picture or a sound, save the network in any case, and certify the saved file."""
+    check_output(output)
     source = load_signal(signal, size, num_bits, max_pixels)
     try:
-        result = fit(source, **plan)
+        result = fit(source, certify=False, **plan)
     except DivergedError as error:
         kept = ""
         if isinstance(error.best, Fit):
@@ -57,6 +60,8 @@ def fit_command(signal: str, output: Path, size: int | None, num_bits: int | Non
         print(f"error: {error}{kept}", file=sys.stderr)
         return BUDGET_ENDED
     save(result, output)
+    result.certificate = certify(output, source, max(5.0, result.history.entries[-1].seconds))
+    save(result, output)
     print(_summary(result, output))
     return DONE if result.lossless else BUDGET_ENDED
 
@@ -64,13 +69,16 @@ def fit_command(signal: str, output: Path, size: int | None, num_bits: int | Non
 def decode_command(network: Path, output: Path) -> int:
     """Write the signal that a saved network stands for."""
     model, header = read_model(network)
-    sound = model.spec.sample_rate is not None
+    spec = model.spec
     check_writable(output)
-    signal = model.signal()
-    if sound:
-        write_audio(output, signal.samples, signal.num_bits, signal.sample_rate or 0, signal.subtype or "")
+    if spec.sample_rate is not None and spec.subtype is not None:
+        check_audio_output(output, spec.subtype)
+        signal = model.signal()
+        write_audio(output, signal.samples, spec.num_bits, spec.sample_rate, spec.subtype)
     else:
-        write_image(output, signal.samples, signal.num_bits)
+        check_image_output(output, spec.channels, spec.num_bits, signed=spec.kind == "signed")
+        signal = model.signal()
+        write_image(output, signal.samples, spec.num_bits)
     exact = signal.sha256 == header.sha256_samples
     print(f"{output}: {'the same samples as' if exact else 'NOT the same samples as'} {signal.name} that was fitted")
     return DONE
@@ -109,12 +117,6 @@ def info_command(file: Path, max_pixels: int) -> int:
         facts = {"name": signal.name, **signal.spec.facts, "sha256_samples": signal.sha256, "genuineness": report}
     print(json.dumps(facts, indent=2))
     return DONE
-
-
-def _check_output(path: Path, suffixes: tuple[str, ...]) -> None:
-    if path.suffix not in suffixes:
-        raise InputError(f"cannot write {path.name!r}: the suffix {' or '.join(suffixes)} is needed")
-    check_writable(path)
 
 
 def _summary(result: Fit, output: Path) -> str:

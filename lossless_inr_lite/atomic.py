@@ -12,19 +12,25 @@ from lossless_inr_lite.errors import InputError
 
 
 def check_writable(path: str | Path) -> Path:
-    """Make the folder of `path` if need be and prove that a file can be made there.
+    """Prove that a file can be made at `path`, and leave nothing behind.
 
     Raises InputError when the folder cannot be made or written, or when `path` is itself a folder.
     """
     path = Path(path)
-    if path.is_dir():
-        raise InputError(f"cannot write {path}: it is a folder, a file name is needed")
+    made: list[Path] = []
     try:
+        if path.is_dir():
+            raise InputError(f"cannot write {path}: it is a folder, a file name is needed")
+        made = [parent for parent in path.parents if not parent.exists()]
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
         raise InputError(f"cannot write into the folder {path.parent}: {error.strerror or error}") from error
+    finally:
+        for folder in made:
+            if folder.is_dir():
+                folder.rmdir()
     return path
 
 
@@ -35,7 +41,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
     The temporary name keeps the suffix, since writers choose the format by it.
     """
     path = check_writable(path)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part", suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
     try:

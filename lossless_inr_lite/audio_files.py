@@ -29,6 +29,7 @@ def read_audio(path: Path, max_samples: int) -> tuple[np.ndarray, int, int, str]
     try:
         info = soundfile.info(str(path))
         _check_header(path, info, max_samples)
+        _check_riff(path)
         num_bits, dtype = SUBTYPES[info.subtype]
         samples: Any
         samples, rate = soundfile.read(str(path), dtype=dtype, always_2d=True)
@@ -44,17 +45,46 @@ def read_audio(path: Path, max_samples: int) -> tuple[np.ndarray, int, int, str]
 def write_audio(path: str | Path, samples: np.ndarray, num_bits: int, sample_rate: int, subtype: str) -> None:
     """Write samples (T, C) with their subtype, atomically. Raises InputError when the format cannot hold them."""
     path = Path(path)
-    if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"cannot write sound as {path.name!r}: allowed suffixes are {', '.join(SUFFIXES)}")
-    container = path.suffix[1:].upper()
-    if not soundfile.check_format(container, subtype):
-        raise InputError(f"{container} cannot hold {subtype} sound: use .wav")
+    check_audio_output(path, subtype)
     dtype = SUBTYPES[subtype][1]
     typed = samples.astype(dtype)
     if dtype != "float32":
         typed <<= np.iinfo(dtype).bits - num_bits
     with replacing(path) as temporary:
-        soundfile.write(str(temporary), typed, sample_rate, subtype)
+        try:
+            soundfile.write(str(temporary), typed, sample_rate, subtype)
+        except (soundfile.LibsndfileError, RuntimeError) as error:
+            raise InputError(
+                f"{path.name} cannot hold {samples.shape[1]} channels at {sample_rate} Hz: use .wav"
+            ) from error
+
+
+def check_audio_output(path: Path, subtype: str) -> None:
+    """Raise InputError when a sound of that subtype cannot be written under that suffix."""
+    container = path.suffix[1:].upper()
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"cannot write sound as {path.name!r}: allowed suffixes are {', '.join(SUFFIXES)}")
+    if not soundfile.check_format(container, subtype):
+        other = ".wav" if container == "FLAC" else ".flac"
+        raise InputError(f"{container} cannot hold {subtype} sound: use {other}")
+
+
+def _check_riff(path: Path) -> None:
+    """Raise InputError when a WAV file ends before the samples that it declares: libsndfile reads on without a word."""
+    with open(path, "rb") as file:
+        if file.read(4) != b"RIFF":
+            return
+        size, position = path.stat().st_size, 12
+        while position + 8 <= size:
+            file.seek(position)
+            kind, length = file.read(4), int.from_bytes(file.read(4), "little")
+            if kind == b"data":
+                if length != 0xFFFFFFFF and position + 8 + length > size:
+                    raise InputError(
+                        f"{path.name} is truncated: {length} bytes of samples declared, {size - position - 8} found"
+                    )
+                return
+            position += 8 + length + length % 2
 
 
 def _check_header(path: Path, info: "soundfile._SoundFileInfo", max_samples: int) -> None:

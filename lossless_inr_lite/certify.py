@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import subprocess
 import sys
 import tempfile
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from lossless_inr_lite.atomic import write_json
+from lossless_inr_lite.atomic import check_writable, write_json
 from lossless_inr_lite.errors import FileFormatError, InputError
 from lossless_inr_lite.model import Model
 from lossless_inr_lite.signals import Signal
@@ -79,12 +80,26 @@ def save(fit: "Fit", path: str | Path) -> Path:
     Raises InputError when the folder cannot be written.
     """
     path = Path(path)
+    check_output(path)
     _save(fit, path)
     if fit.certificate is None:
         certificate_path(path).unlink(missing_ok=True)
     else:
         write_json(certificate_path(path), asdict(fit.certificate))
     return path
+
+
+def check_output(path: str | Path) -> None:
+    """Raise InputError, before any work, when `save` could not write `path` and the certificate beside it.
+
+    A .json file of that name that is no certificate is the user's own and is not overwritten.
+    """
+    if Path(path).suffix != ".safetensors":
+        raise InputError(f"cannot save a network as {Path(path).name!r}: the suffix .safetensors is needed")
+    check_writable(path)
+    beside = check_writable(certificate_path(path))
+    if beside.exists() and _read_certificate(beside) is None:
+        raise InputError(f"{beside} is not a certificate and would be overwritten: choose another name for {path}")
 
 
 def certificate_path(path: str | Path) -> Path:
@@ -94,11 +109,17 @@ def certificate_path(path: str | Path) -> Path:
 
 def read_certificate(path: str | Path, sha256_weights: str) -> Certificate | None:
     """The certificate beside a network, or None when there is none for exactly these weights."""
+    found = _read_certificate(certificate_path(path))
+    return found if found and found.sha256_weights == sha256_weights else None
+
+
+def _read_certificate(path: Path) -> Certificate | None:
     try:
-        found = Certificate(**json.loads(certificate_path(path).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        found = Certificate(**json.loads(path.read_text(encoding="utf-8")))
+        sound = isinstance(found.lossless, bool) and math.isfinite(found.smallest_margin)
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
-    return found if found.sha256_weights == sha256_weights else None
+    return found if sound else None
 
 
 def _save(fit: "Fit", path: Path) -> None:

@@ -22,6 +22,7 @@ class Chapter:
         self.notebook, self.parameters = notebook, parameters
         self.folder = run_folder(parameters.profile, notebook, parameters.output_dir)
         check_writable(self.folder / "record.json")
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.started = time.perf_counter()
         self.fits: dict[str, Any] = {}
         self.facts: dict[str, Any] = {}

@@ -46,6 +46,6 @@ def check_memory(needed: int, device: str) -> None:
     free = torch.cuda.mem_get_info()[0] if device == "cuda" else psutil.virtual_memory().available
     if needed > free:
         raise InputError(
-            f"this fit needs about {needed / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are free: "
-            "use a smaller --size, a smaller network, or smaller chunks (--chunk-samples)"
+            f"this needs about {needed / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are free: "
+            "use a smaller --size, --tile or network, or smaller chunks (--chunk-samples)"
         )

@@ -24,9 +24,12 @@ def embedded_path(source: str | Path) -> Path:
 
     A file of the user's wins over an embedded name. Raises InputError when there is neither.
     """
-    path = Path(source).expanduser()
-    if path.is_file():
-        return path
+    try:
+        path = Path(source).expanduser()
+        if path.is_file():
+            return path
+    except (OSError, RuntimeError, ValueError) as error:  # too long a name, an unknown user, a zero byte
+        raise InputError(f"{str(source)[:100]!r} cannot be a file's name: {error}") from error
     if str(source) in EMBEDDED:
         package, inside = EMBEDDED[str(source)]
         spec = find_spec(package)

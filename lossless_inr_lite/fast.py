@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.func import functional_call
 from tqdm import tqdm
 
+from lossless_inr_lite.history import Entry
 from lossless_inr_lite.model import Architecture
 from lossless_inr_lite.networks import build_network
 from lossless_inr_lite.training import Run, Weights
@@ -71,7 +72,7 @@ class Fast:
                 if why := run.ended():
                     whole.keep_if_better(run, wave, loss, now=True)
                     return why
-        whole.observe(run, loss)
+        run.keep(whole.observe(run, loss), whole.views(whole.weights))
         return "lossless"
 
     def rates(self, architecture: Architecture, scales: dict[str, float]) -> dict[str, float]:
@@ -88,7 +89,8 @@ class _Whole:
         parameters = dict(run.network.named_parameters())
         self.shapes = {name: p.shape[1:] for name, p in parameters.items()}
         self.weights = torch.cat([p.detach().flatten(1) for p in parameters.values()], dim=1)
-        self.codes = torch.zeros_like(run.codes)
+        start, _ = run.model.decode(device=run.device)
+        self.codes = torch.from_numpy(run.model.formulation.codes(start, run.model.spec)).to(run.device)
         self.wrong = _wrong_bits(self.codes, run.codes)
         self.right = 0
         self.spent = 0.0  # seconds of measuring
@@ -104,7 +106,7 @@ class _Whole:
         seed = int(torch.randint(2**62, (), generator=generator))
         network = build_network(
             chosen.network, posed.in_features(spec), posed.out_features(spec), chosen.hidden_features,
-            chosen.hidden_layers, count, seed, **chosen.options,
+            chosen.hidden_layers, count, seed, chosen.options,
         )  # fmt: skip
         return torch.cat([p.detach().flatten(1) for p in network.parameters()], dim=1).to(self.weights.device)
 
@@ -124,9 +126,9 @@ class _Whole:
         self.observe(run, loss)
         self.spent += run.seconds - started
 
-    def observe(self, run: Run, loss: float) -> None:
+    def observe(self, run: Run, loss: float) -> Entry:
         """Add a row to the run's history for the weights that would be saved now."""
-        run.observe(loss, self.codes.cpu().numpy(), lambda: self.views(self.weights))
+        return run.observe(loss, self.codes.cpu().numpy(), lambda: self.views(self.weights))
 
 
 class _Wave:

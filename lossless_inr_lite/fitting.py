@@ -18,6 +18,7 @@ from lossless_inr_lite.model import Architecture, Model
 from lossless_inr_lite.networks import num_parameters
 from lossless_inr_lite.recipes import Choice, Recipe, get_recipe
 from lossless_inr_lite.signals import Signal
+from lossless_inr_lite.storage import check_storable
 from lossless_inr_lite.training import Budget, Callback, Run
 
 
@@ -123,10 +124,8 @@ def _result(run: Run, plan: Recipe, stopped: str, seed: int) -> Fit:
 
 def _architecture(plan: Recipe, signal: Signal, choice: Choice, loss: str | None) -> Architecture:
     """The user's choice, completed by the recipe; raises InputError for unknown names and bad sizes."""
-    for what in ("hidden_features", "hidden_layers", "tile"):
-        value = getattr(choice, what)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-            raise InputError(f"{what} is {value!r}: allowed are whole numbers from 1")
+    if choice.tile is not None and (isinstance(choice.tile, bool) or not isinstance(choice.tile, int)):
+        raise InputError(f"tile is {choice.tile!r}: a whole number is needed")
     full = plan.choose(signal.spec, choice)
     loss_name = loss or plan.loss_name(get_formulation(full.formulation, full.tile))
     return Architecture(
@@ -141,6 +140,7 @@ def _checked_model(architecture: Architecture, signal: Signal, seed: int, chunk:
         raise InputError(f"seed is {seed!r}: allowed are whole numbers from 0 to 2^63 - 1")
     with torch.device("meta"):
         shape = architecture.build(signal.spec, seed=None)
+    check_storable(shape)
     check_memory(fit_memory(shape.network, shape.formulation, signal.spec, chunk), device)
     return architecture.build(signal.spec, seed)
 

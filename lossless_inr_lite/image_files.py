@@ -4,8 +4,10 @@ imageio and Pillow silently return 8 bits for 16-bit colour PNG, so PNG goes thr
 """
 
 import io
+import math
 import re
 import struct
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +17,13 @@ import numpy as np
 import pydicom
 import tifffile
 from PIL import Image
+from pydicom.filereader import read_file_meta_info
 
 from lossless_inr_lite.atomic import replacing
 from lossless_inr_lite.errors import InputError
 
 READABLE = "PNG, JPEG, TIFF, PGM/PPM or DICOM"
+MAX_CHANNELS = 16
 WRITABLE = (".png", ".tif", ".tiff", ".pgm", ".ppm")
 
 
@@ -30,9 +34,11 @@ class Limits:
     max_pixels: int
     size: int | None
 
-    def check(self, path: Path, height: int, width: int) -> None:
+    def check(self, path: Path, height: int, width: int, channels: int = 1) -> None:
         if height < 1 or width < 1:
             raise InputError(f"{path.name} declares {width} x {height} pixels: an empty picture")
+        if channels > MAX_CHANNELS:
+            raise InputError(f"{path.name} declares {channels} channels: at most {MAX_CHANNELS} are allowed")
         if height * width > self.max_pixels:
             raise InputError(
                 f"{path.name} declares {width} x {height} = {height * width} pixels, more than the "
@@ -65,22 +71,14 @@ def read_image(path: Path, max_pixels: int, size: int | None = None) -> tuple[np
 
 
 def write_image(path: str | Path, samples: np.ndarray, num_bits: int) -> None:
-    """Write unsigned samples (H, W, C), atomically; the suffix chooses PNG, TIFF or PGM/PPM.
+    """Write samples (H, W, C), atomically; the suffix chooses PNG, TIFF or PGM/PPM. Signed ones need TIFF.
 
     A depth that is not the container's 8, 16 or 32 bits is stored in its low bits. Raises InputError when the
     format cannot hold the samples.
     """
-    path = Path(path)
+    path, channels = Path(path), samples.shape[-1]
+    check_image_output(path, channels, num_bits, signed=samples.dtype.kind == "i")
     suffix = path.suffix.lower()
-    if suffix not in WRITABLE:
-        raise InputError(f"cannot write pictures as {path.name!r}: allowed suffixes are {', '.join(WRITABLE)}")
-    if samples.dtype.kind != "u":
-        raise InputError(f"cannot write {samples.dtype} samples as a picture: only unsigned integers are allowed")
-    channels = samples.shape[-1]
-    if suffix in (".pgm", ".ppm") and channels != {".pgm": 1, ".ppm": 3}[suffix]:
-        raise InputError(f"{path.name} cannot hold {channels} channels: .pgm holds 1, .ppm holds 3")
-    if suffix not in (".tif", ".tiff") and (num_bits > 16 or channels > 4):
-        raise InputError(f"{path.name} cannot hold {channels} channels of {num_bits} bits: use .tif")
     with replacing(path) as temporary:
         if suffix == ".png":
             temporary.write_bytes(imagecodecs.png_encode(np.ascontiguousarray(samples)))
@@ -90,6 +88,18 @@ def write_image(path: str | Path, samples: np.ndarray, num_bits: int) -> None:
             photometric = "rgb" if channels in (3, 4) else "minisblack"
             plain = samples[..., 0] if channels == 1 else samples
             tifffile.imwrite(temporary, plain, photometric=photometric, planarconfig="contig")
+
+
+def check_image_output(path: Path, channels: int, num_bits: int, signed: bool) -> None:
+    """Raise InputError when such a picture cannot be written under that suffix."""
+    suffix = path.suffix.lower()
+    if suffix not in WRITABLE:
+        raise InputError(f"cannot write pictures as {path.name!r}: allowed suffixes are {', '.join(WRITABLE)}")
+    if suffix in (".pgm", ".ppm") and channels != {".pgm": 1, ".ppm": 3}[suffix]:
+        raise InputError(f"{path.name} cannot hold {channels} channels: .pgm holds 1, .ppm holds 3")
+    if suffix not in (".tif", ".tiff") and (num_bits > 16 or channels > 4 or signed):
+        kind = "signed" if signed else "unsigned"
+        raise InputError(f"{path.name} cannot hold {channels} channels of {num_bits} {kind} bits: use .tif")
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -135,7 +145,13 @@ def _read_png(path: Path, data: bytes, limits: Limits) -> tuple[np.ndarray, int]
 
 
 def _read_jpeg(path: Path, data: bytes, limits: Limits) -> tuple[np.ndarray, int]:
-    with Image.open(io.BytesIO(data)) as picture:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        try:
+            picture = Image.open(io.BytesIO(data))
+        except Image.DecompressionBombError as error:
+            raise InputError(f"{path.name} declares more pixels than JPEG files may have here: {error}") from error
+    with picture:
         limits.check(path, picture.height, picture.width)
         if picture.mode not in ("L", "RGB"):
             raise InputError(f"{path.name} is a {picture.mode} JPEG: grey or colour (L, RGB) is allowed")
@@ -147,7 +163,8 @@ def _read_tiff(path: Path, data: bytes, limits: Limits) -> tuple[np.ndarray, int
         page = file.pages[0]
         if not isinstance(page, tifffile.TiffPage) or len(file.pages) != 1:
             raise InputError(f"{path.name} holds {len(file.pages)} pictures: a file with one is needed")
-        limits.check(path, page.imagelength, page.imagewidth)
+        limits.check(path, page.imagelength, page.imagewidth, page.samplesperpixel)
+        _check_segments(path, page, len(data))
         kinds = {1: "unsigned", 2: "signed"}
         if int(page.sampleformat) not in kinds or page.bitspersample > 32 or page.imagedepth != 1:
             raise InputError(f"{path.name} is a TIFF of {page.dtype} samples: integers of 1 to 32 bits are allowed")
@@ -158,6 +175,18 @@ def _read_tiff(path: Path, data: bytes, limits: Limits) -> tuple[np.ndarray, int
         if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and samples.ndim == 3:
             samples = np.moveaxis(samples, 0, -1)
         return samples.astype(np.uint8) if samples.dtype == bool else samples, page.bitspersample
+
+
+def _check_segments(path: Path, page: tifffile.TiffPage, size: int) -> None:
+    """Raise InputError when a strip or tile is missing, or larger than the picture: tifffile would fill it in."""
+    ends = [start + count for start, count in zip(page.dataoffsets, page.databytecounts, strict=False)]
+    complete = len(ends) >= math.prod(page.chunked) and all(page.databytecounts) and max(ends, default=0) <= size
+    if not complete:
+        raise InputError(
+            f"{path.name} is truncated: it declares {math.prod(page.chunked)} strips or tiles, not all there"
+        )
+    if page.is_tiled and page.tilelength * page.tilewidth > 4 * max(page.imagelength * page.imagewidth, 1 << 16):
+        raise InputError(f"{path.name} declares tiles of {page.tilewidth} x {page.tilelength}, larger than the picture")
 
 
 def _read_netpbm(path: Path, data: bytes, limits: Limits) -> tuple[np.ndarray, int]:
@@ -173,6 +202,8 @@ def _read_netpbm(path: Path, data: bytes, limits: Limits) -> tuple[np.ndarray, i
     wanted, body = height * width * channels * dtype.itemsize, data[match.end() :]
     if len(body) < wanted:
         raise InputError(f"{path.name} is truncated: {wanted} bytes of samples declared, {len(body)} found")
+    if body[wanted:].lstrip()[:2] in (b"P5", b"P6"):
+        raise InputError(f"{path.name} holds more than one picture: a file with one is needed")
     samples = np.frombuffer(body[:wanted], dtype).reshape(height, width, channels)
     return samples.astype(dtype.newbyteorder("=")), largest.bit_length()
 
@@ -184,13 +215,13 @@ def _netpbm_bytes(samples: np.ndarray, num_bits: int) -> bytes:
 
 
 def _read_dicom(path: Path, data: bytes, limits: Limits) -> tuple[np.ndarray, int]:
+    coding = read_file_meta_info(path).TransferSyntaxUID  # asked first: a deflated file may inflate to anything
+    if coding.is_compressed or coding.is_deflated:
+        raise InputError(f"{path.name} is DICOM compressed as {coding.name}: only uncompressed DICOM is allowed")
     picture = pydicom.dcmread(io.BytesIO(data))
     if "Rows" not in picture or "PixelData" not in picture:
         raise InputError(f"{path.name} is a DICOM file without a picture")
     if int(picture.get("NumberOfFrames", 1)) != 1:
         raise InputError(f"{path.name} holds {picture.NumberOfFrames} frames: a file with one is needed")
-    limits.check(path, int(picture.Rows), int(picture.Columns))
-    if picture.file_meta.TransferSyntaxUID.is_compressed:
-        raise InputError(f"{path.name} is DICOM compressed as {picture.file_meta.TransferSyntaxUID.name}: "
-                         "only uncompressed DICOM is allowed")  # fmt: skip
+    limits.check(path, int(picture.Rows), int(picture.Columns), int(picture.get("SamplesPerPixel", 1)))
     return picture.pixel_array, int(picture.BitsStored)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from lossless_inr_lite.devices import check_memory
 from lossless_inr_lite.formulations import Formulation, get_formulation
 from lossless_inr_lite.losses import Loss, get_loss
 from lossless_inr_lite.networks import build_network
@@ -37,7 +38,7 @@ class Architecture:
         formulation.check(spec)
         network = build_network(
             self.network, formulation.in_features(spec), formulation.out_features(spec),
-            self.hidden_features, self.hidden_layers, formulation.groups(spec), seed, **self.options,
+            self.hidden_features, self.hidden_layers, formulation.groups(spec), seed, self.options,
         )  # fmt: skip
         return Model(spec, self, formulation, get_loss(self.loss), network)
 
@@ -60,6 +61,7 @@ class Model:
         `batch` samples go through the network at a time. The result of a lossless model depends on none of the
         arguments, which is what `certify` checks.
         """
+        check_memory(self._decode_memory(), "cpu")
         network = copy.deepcopy(self.network).to(device=device, dtype=dtype)
         digit_bits = self.formulation.digit_bits(self.spec)
         coordinates = torch.from_numpy(self.formulation.coordinates(self.spec))
@@ -70,6 +72,11 @@ class Model:
                 codes.append(self.loss.codes(outputs, digit_bits).cpu().numpy())
                 margin = min(margin, float(self.loss.margins(outputs, digit_bits).min()))
         return self.formulation.words(np.concatenate(codes, axis=1), self.spec), margin
+
+    def _decode_memory(self) -> int:
+        """Estimated bytes that decoding needs: coordinates, codes and words, each with its scratch."""
+        samples, bits = self.formulation.num_samples(self.spec), self.spec.total_bits
+        return 24 * samples * self.formulation.in_features(self.spec) + 4 * bits + 24 * (bits // self.spec.num_bits)
 
     def signal(self) -> Signal:
         """The decoded signal."""

@@ -36,7 +36,7 @@ class Vocabulary(BaseModel):
     recipe: str
     seed: Annotated[int, Field(ge=0)]
     max_iterations: Annotated[int, Field(ge=1)]
-    max_seconds: Annotated[float, Field(gt=0)]
+    max_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     device: str
     ablation_size: Annotated[int, Field(ge=4, le=1024)]
     tile_size: Annotated[int, Field(ge=32, le=4096)]

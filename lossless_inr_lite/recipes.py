@@ -66,10 +66,8 @@ class Recipe:
 
 def papers_choice(spec: SignalSpec, choice: Choice) -> Chosen:
     """The paper's network: a SIREN of 5 hidden layers of 512 with a bit coordinate, one for the whole signal."""
-    return Chosen(
-        choice.formulation or "bit_coordinate", choice.network or "siren", choice.hidden_features or 512,
-        choice.hidden_layers or 5, choice.tile, choice.options or {},
-    )  # fmt: skip
+    default = Chosen("bit_coordinate", "siren", 512, 5, None, {})
+    return Chosen(**{k: getattr(default, k) if v is None else v for k, v in vars(choice).items()})
 
 
 def fast_choice(spec: SignalSpec, choice: Choice) -> Chosen:
@@ -77,13 +75,16 @@ def fast_choice(spec: SignalSpec, choice: Choice) -> Chosen:
 
     Whatever the user has set is honoured, and the rest follows it.
     """
-    formulation = choice.formulation or "bit_heads"
-    own_network = any((choice.formulation, choice.network, choice.hidden_features, choice.hidden_layers))
-    tile = choice.tile or (None if own_network else default_tile(spec))
-    network, layers = choice.network or "siren", choice.hidden_layers or 2
+    own_network = any(v is not None for k, v in vars(choice).items() if k not in ("tile", "options"))
+    formulation = "bit_heads" if choice.formulation is None else choice.formulation
+    tile = default_tile(spec) if choice.tile is None and not own_network else choice.tile
+    network = "siren" if choice.network is None else choice.network
+    layers = 2 if choice.hidden_layers is None else choice.hidden_layers
     posed = get_formulation(formulation, tile)
     posed.check(spec)
-    width = choice.hidden_features or widest(posed, spec, network, layers, parameter_budget(spec))
+    width = choice.hidden_features
+    if width is None:
+        width = widest(posed, spec, network, layers, parameter_budget(spec))
     options = choice.options or {}
     if network == "siren" and not own_network and not options:
         options = {"first_omega_0": float(len(spec.grid_shape) * max(posed.tile_sides(spec)))}

@@ -118,7 +118,7 @@ def load_image(
         raise InputError(f"{path.name} holds {file_bits} bits a sample, not the {num_bits} that were asked for")
     if size is not None:
         samples = area_resample(centre_square(samples), size)
-    return Signal(samples, file_bits, Path(source).stem)
+    return Signal(samples, file_bits, _name(source))
 
 
 def load_audio(source: str | Path, num_bits: int | None = None, max_samples: int = MAX_SAMPLES) -> Signal:
@@ -130,7 +130,7 @@ def load_audio(source: str | Path, num_bits: int | None = None, max_samples: int
     samples, file_bits, rate, subtype = audio_files.read_audio(path, max_samples)
     if num_bits is not None and num_bits != file_bits:
         raise InputError(f"{path.name} holds {file_bits} bits a sample, not the {num_bits} that were asked for")
-    return Signal(samples, file_bits, Path(source).stem, rate, subtype)
+    return Signal(samples, file_bits, _name(source), rate, subtype)
 
 
 def load_signal(
@@ -165,6 +165,11 @@ def area_resample(samples: np.ndarray, size: int) -> np.ndarray:
     sums = np.einsum("ij,jkc->ikc", weights, samples.astype(np.float64), optimize=True)
     sums = np.einsum("kl,ilc->ikc", weights, sums, optimize=True)
     return np.rint(sums / length**2).astype(samples.dtype)
+
+
+def _name(source: str | Path) -> str:
+    """The file's name without its suffix, as text that every file format takes."""
+    return Path(source).stem.encode("utf-8", "replace").decode("utf-8")
 
 
 def _check_finite(samples: np.ndarray, name: str) -> None:

@@ -6,19 +6,21 @@ holds the SHA-256 of the weights. What it declares is bounded before anything is
 
 import hashlib
 import json
+import math
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-import numpy as np
 import safetensors.torch
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from safetensors import SafetensorError
 
 from lossless_inr_lite.atomic import replacing
+from lossless_inr_lite.audio_files import SUBTYPES
 from lossless_inr_lite.bits import MAX_BITS
 from lossless_inr_lite.errors import FileFormatError, InputError
 from lossless_inr_lite.model import Architecture, Model, named_weights
+from lossless_inr_lite.networks import MAX_FEATURES, MAX_LAYERS
 from lossless_inr_lite.signals import MAX_SAMPLES, Signal, SignalSpec
 
 FORMAT = "lossless_inr_lite"
@@ -37,15 +39,15 @@ class Header(BaseModel):
     shape: list[int] = Field(min_length=2, max_length=3)
     num_bits: int = Field(ge=1, le=MAX_BITS)
     kind: Literal["unsigned", "signed", "float"]
-    sample_rate: int | None = Field(default=None, ge=1, le=2**31)
+    sample_rate: int | None = Field(default=None, ge=1, le=2**31 - 1)
     subtype: str | None = Field(default=None, max_length=20)
     formulation: str = Field(max_length=100)
     network: str = Field(max_length=100)
-    hidden_features: int = Field(ge=1, le=1 << 16)
-    hidden_layers: int = Field(ge=1, le=64)
+    hidden_features: int = Field(ge=1, le=MAX_FEATURES)
+    hidden_layers: int = Field(ge=1, le=MAX_LAYERS)
     loss: str = Field(max_length=100)
     tile: int | None = Field(default=None, ge=1, le=MAX_SAMPLES)
-    options: dict[str, float] = Field(max_length=20)
+    options: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(max_length=20)
     recipe: str = Field(max_length=100)
     seed: int
     iterations: int = Field(ge=0)
@@ -56,9 +58,13 @@ class Header(BaseModel):
 
     @model_validator(mode="after")
     def _shape_is_bounded(self) -> "Header":
-        positions = int(np.prod(self.shape[:-1], dtype=object))
-        if min(self.shape) < 1 or positions > MAX_SAMPLES or self.shape[-1] > 4096:
+        if min(self.shape) < 1 or math.prod(self.shape) > 4 * MAX_SAMPLES or self.shape[-1] > 4096:
             raise ValueError(f"shape {self.shape} is out of bounds")
+        sound = self.sample_rate is not None
+        if len(self.shape) != (2 if sound else 3):
+            raise ValueError(f"shape {self.shape} does not suit a {'sound' if sound else 'picture'}")
+        if sound and SUBTYPES.get(str(self.subtype), (0,))[0] != self.num_bits:
+            raise ValueError(f"subtype {self.subtype} does not have {self.num_bits} bits")
         return self
 
     @property
@@ -70,6 +76,21 @@ class Header(BaseModel):
         return Architecture(
             self.formulation, self.network, self.hidden_features, self.hidden_layers, self.loss, self.tile, self.options
         )
+
+
+def check_storable(model: Model) -> None:
+    """Raise InputError when no file could hold this model; asked before a fit, so that none is lost after it."""
+    blank = {"package_version": "", "recipe": "", "seed": 0, "iterations": 0, "wrong_bits": 0, "num_parameters": 1}
+    try:
+        Header(name=model.spec.name, **model.spec.facts, **vars(model.architecture), **blank,
+               sha256_samples="0" * 64, sha256_weights="0" * 64)  # fmt: skip
+    except ValidationError as error:
+        raise InputError(f"a fit of {model.spec.name[:100]} could not be saved: {_first_error(error)}") from error
+
+
+def _first_error(error: ValidationError) -> str:
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'shape'}: {first['msg']}"
 
 
 def weights_sha256(weights: dict[str, torch.Tensor]) -> str:
@@ -91,7 +112,7 @@ def save_model(path: str | Path, model: Model, **facts: Any) -> Header:
     weights = dict(named_weights(model.network))
     spec, architecture = model.spec, model.architecture
     header = Header(
-        name=spec.name[:1000], **spec.facts, **vars(architecture),
+        name=spec.name, **spec.facts, **vars(architecture),
         num_parameters=sum(w.numel() for w in weights.values()), sha256_weights=weights_sha256(weights), **facts,
     )  # fmt: skip
     text = header.model_dump_json()
@@ -142,6 +163,7 @@ def _read_header(path: Path, data: bytes) -> Header:
         if envelope is None:
             raise FileFormatError(f"{path.name} is a safetensors file, and not one of {FORMAT}")
         version, text, checksum = envelope["version"], envelope["header"], envelope["sha256"]
+        intact = hashlib.sha256(text.encode()).hexdigest() == checksum
     except (ValueError, RecursionError, AttributeError, KeyError, TypeError) as error:
         if isinstance(error, FileFormatError):
             raise
@@ -150,16 +172,14 @@ def _read_header(path: Path, data: bytes) -> Header:
         raise FileFormatError(
             f"{path.name} has format version {version}, this package reads up to {VERSION}: update it"
         )
-    if version != VERSION or not isinstance(text, str) or hashlib.sha256(text.encode()).hexdigest() != checksum:
+    if version != VERSION or not intact:
         raise FileFormatError(f"{path.name} is damaged: its header does not match its checksum")
     if len(text) > MAX_HEADER:
         raise FileFormatError(f"{path.name} has a header of {len(text)} bytes: at most {MAX_HEADER} are allowed")
     try:
         return Header.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "shape"
-        raise FileFormatError(f"{path.name} has a bad header: {field}: {first['msg']}") from error
+        raise FileFormatError(f"{path.name} has a bad header: {_first_error(error)}") from error
 
 
 def _read_weights(path: Path, data: bytes) -> dict[str, torch.Tensor]:
@@ -167,8 +187,8 @@ def _read_weights(path: Path, data: bytes) -> dict[str, torch.Tensor]:
         weights = safetensors.torch.load(data)
     except (SafetensorError, ValueError, KeyError) as error:
         raise FileFormatError(f"{path.name} is truncated or damaged: {error}") from error
-    if any(tensor.dtype != torch.float32 for tensor in weights.values()):
-        raise FileFormatError(f"{path.name} is damaged: only float32 weights are allowed")
+    if any(tensor.dtype != torch.float32 or not bool(torch.isfinite(tensor).all()) for tensor in weights.values()):
+        raise FileFormatError(f"{path.name} is damaged: only finite float32 weights are allowed")
     return weights
 
 

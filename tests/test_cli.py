@@ -71,6 +71,8 @@ def test_a_budget_that_ends_first_keeps_the_file(photo, tmp_path, capsys):
     [
         (["fit", "missing.png", "-o", "o.safetensors"], "missing.png does not exist"),
         (["fit", "astronaut", "-o", "o.png"], "suffix .safetensors is needed"),
+        (["fit", "missing.png", "-o", "new/o.safetensors"], "missing.png does not exist"),
+        (["fit", "astronaut", "--hidden-layers", "10000000", "-o", "o.safetensors"], "whole numbers from 1 to 64"),
         (["fit", "astronaut", "-o", "/proc/none/o.safetensors"], "cannot write into the folder /proc/none"),
         (["fit", "astronaut", "--size", "900", "-o", "o.safetensors"], "size 900 is larger"),
         (["fit", "astronaut", "--network", "mlp", "-o", "o.safetensors"], "unknown network 'mlp'"),

@@ -81,6 +81,17 @@ def test_no_failure_over_seeds_and_pictures(name, num_bits, seed):
     assert fit.stopped == "lossless"
 
 
+def test_a_picture_with_black_tiles_is_trained_all_the_same():
+    """All-zero words are what an untrained network may be mistaken for."""
+    black = lil.fit(lil.Signal(np.zeros((8, 8, 1), np.uint8), 8, "black"))
+    assert black.lossless
+    samples = np.zeros((48, 48, 1), np.uint8)
+    samples[:16] = np.random.default_rng(1).integers(0, 256, (16, 48, 1))
+    half = lil.Signal(samples, 8, "half")
+    fit = lil.fit(half, tile=8, certify=False)
+    assert np.array_equal(fit.model.decode()[0], half.words)
+
+
 @pytest.mark.parametrize("channels", [1, 2, 4])
 def test_grey_and_alpha(channels):
     samples = np.concatenate([lil.load_image("astronaut", size=33).samples] * 2, axis=2)[..., :channels]
@@ -104,9 +115,10 @@ def test_the_papers_formulation_and_depth_arrive_too(layers):
     assert fit.stopped == "lossless"
 
 
-def test_a_budget_keeps_the_best_networks(tmp_path):
+@pytest.mark.parametrize("iterations", [3, 48])
+def test_a_budget_keeps_the_best_networks(tmp_path, iterations):
     picture = lil.load_image("astronaut", size=64)
-    fit = lil.fit(picture, max_iterations=48)
+    fit = lil.fit(picture, max_iterations=iterations)
     assert fit.stopped == "max_iterations"
     assert not fit.lossless
     wrong = fit.history.column("wrong_bits")

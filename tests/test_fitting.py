@@ -141,7 +141,10 @@ def test_decisions_that_hang_on_rounding_are_not_taken_for_lossless(tiny, monkey
         ({"chunk_samples": 0}, "chunk_samples is 0"),
         ({"tile": 0}, "tile is 0"),
         ({"tile": 5}, "tile is 5: allowed are 1 to 4"),
-        ({"hidden_features": 400_000}, r"needs about [\d.]+ GiB and [\d.]+ GiB are free.*--size"),
+        ({"hidden_features": 400_000}, "hidden_features is 400000: allowed are whole numbers from 1 to 65536"),
+        ({"hidden_layers": 65}, "hidden_layers is 65: allowed are whole numbers from 1 to 64"),
+        ({"formulation": ""}, "unknown formulation ''"),
+        ({"hidden_features": 65_536}, r"needs about [\d.]+ GiB and [\d.]+ GiB are free.*--size"),
     ],
 )
 def test_bad_arguments_are_errors_before_any_work(tiny, wrong, message):

@@ -140,6 +140,6 @@ def test_unknown_names_list_the_known_ones():
     with pytest.raises(InputError, match=r"unknown network 'mlp'.*siren"):
         build_network("mlp", 2, 1, 8, 1)
     with pytest.raises(InputError, match=r"option of siren 'omega'.*omega_0"):
-        build_network("siren", 2, 1, 8, 1, omega=3.0)
+        build_network("siren", 2, 1, 8, 1, options={"omega": 3.0})
     with pytest.raises(InputError, match="hidden_features is 0"):
         build_network("siren", 2, 1, 0, 1)

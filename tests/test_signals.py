@@ -269,6 +269,28 @@ def test_bad_sound_files_are_errors(tmp_path, rng):
         lil.load_signal(tmp_path / "g.wav", size=8)
 
 
+def test_a_truncated_wav_is_an_error(tmp_path, rng):
+    soundfile.write(tmp_path / "s.wav", rng.standard_normal(50), 8000, "PCM_16")
+    data = (tmp_path / "s.wav").read_bytes()
+    (tmp_path / "s.wav").write_bytes(data[:-40])
+    with pytest.raises(InputError, match="is truncated: 100 bytes of samples declared, 60 found"):
+        lil.load_audio(tmp_path / "s.wav")
+
+
+def test_signed_pictures_need_tiff(tmp_path, rng):
+    samples = rng.integers(-500, 500, (5, 6, 1)).astype(np.int16)
+    write_image(tmp_path / "s.tif", samples, 16)
+    assert np.array_equal(lil.load_image(tmp_path / "s.tif").samples, samples)
+    with pytest.raises(InputError, match=r"16 signed bits: use \.tif"):
+        write_image(tmp_path / "s.png", samples, 16)
+
+
+@pytest.mark.parametrize("name", ["~nosuchuser/x.png", "x" * 300 + ".png", "a\0b.png"])
+def test_a_name_that_no_file_can_have_is_an_error(name):
+    with pytest.raises(InputError):
+        lil.load_image(name)
+
+
 def test_float_tiffs_and_stacks_are_errors(tmp_path):
     tifffile.imwrite(tmp_path / "f.tif", np.zeros((5, 5), np.float32))
     with pytest.raises(InputError, match="integers of 1 to 32 bits"):

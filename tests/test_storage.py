@@ -89,6 +89,9 @@ def rewritten(saved, tmp_path, change):
         (lambda e, h: h.update(surprise=1), "surprise"),
         (lambda e, h: h.pop("loss"), "loss"),
         (lambda e, h: h.update(name="x" * 20_000), "header of"),
+        (lambda e, h: h.update(options={"groups": 1.0}), "unknown option of siren 'groups'"),
+        (lambda e, h: h.update(shape=[8192, 8192, 4096]), "out of bounds"),
+        (lambda e, h: h.update(sample_rate=8000), "does not suit a sound"),
     ],
 )
 def test_a_hostile_header_is_an_error(saved, tmp_path, change, message):
@@ -118,6 +121,23 @@ def test_a_certificate_holds_for_its_weights_only(saved, tmp_path, tiny):
     path = tmp_path / "other.safetensors"
     certificate_path(path).write_bytes(certificate_path(saved).read_bytes())
     lil.save(other, path)
+    assert read_certificate(path, lil.read_model(path)[1].sha256_weights) is None
+
+
+def test_a_file_of_the_users_is_not_taken_for_a_certificate(tmp_path, tiny_fit):
+    mine = tmp_path / "photo.json"
+    mine.write_text('{"camera": "mine"}')
+    with pytest.raises(lil.InputError, match="is not a certificate and would be overwritten"):
+        lil.save(tiny_fit, tmp_path / "photo.safetensors")
+    assert mine.read_text() == '{"camera": "mine"}'
+    assert not (tmp_path / "photo.safetensors").exists()
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, "{}", '{"lossless": "no"}', "", "null"])
+def test_a_malformed_certificate_is_none(saved, tmp_path, content):
+    path = tmp_path / "c.safetensors"
+    path.write_bytes(saved.read_bytes())
+    certificate_path(path).write_text(content)
     assert read_certificate(path, lil.read_model(path)[1].sha256_weights) is None
 
 

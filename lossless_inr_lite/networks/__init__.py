@@ -9,6 +9,7 @@ from torch import nn
 from lossless_inr_lite.errors import InputError, check_choice
 from lossless_inr_lite.networks.siren import Siren
 
+MAX_FEATURES, MAX_LAYERS = 65_536, 64  # no file and no typing slip asks for more
 NETWORKS: dict[str, type[Any]] = {"siren": Siren}
 
 
@@ -20,20 +21,21 @@ def build_network(
     hidden_layers: int,
     groups: int = 1,
     seed: int | None = 0,
-    **options: float,
+    options: dict[str, float] | None = None,
 ) -> nn.Module:
     """A network of that name, its weights drawn on the CPU from `seed` (None leaves them unset, for loading).
 
-    Raises InputError for an unknown name or option and for sizes below 1.
+    Raises InputError for an unknown name or option and for sizes out of range.
     """
     kind = NETWORKS[check_choice("network", name, list(NETWORKS))]
-    for what, value in (("hidden_features", hidden_features), ("hidden_layers", hidden_layers)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise InputError(f"{what} is {value!r}: allowed are whole numbers from 1")
+    sizes = (("hidden_features", hidden_features, MAX_FEATURES), ("hidden_layers", hidden_layers, MAX_LAYERS))
+    for what, value, most in sizes:
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+            raise InputError(f"{what} is {value!r}: allowed are whole numbers from 1 to {most}")
     known = [p.name for p in inspect.signature(kind).parameters.values() if p.kind is p.KEYWORD_ONLY]
-    for option in options:
+    for option in options or {}:
         check_choice(f"option of {name}", option, known)
-    network = kind(in_features, out_features, hidden_features, hidden_layers, groups, **options)
+    network = kind(in_features, out_features, hidden_features, hidden_layers, groups, **(options or {}))
     if seed is not None:
         network.initialise(torch.Generator().manual_seed(seed))
     return network
