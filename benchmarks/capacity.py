@@ -17,7 +17,7 @@ from lossless_inr_lite.atomic import write_json
 from lossless_inr_lite.capacity import smallest_width
 from lossless_inr_lite.records import SCHEMA_VERSION, environment
 
-CASES = (("bit_heads", None), ("bit_heads", 16), ("bit_coordinate", None), ("amplitude", None))
+CASES = (("bit_heads", None), ("bit_heads", 12), ("bit_coordinate", None), ("amplitude", None))
 
 
 def main() -> None:

@@ -67,7 +67,8 @@ class Fast:
             while len(wave.ids):
                 loss = wave.epoch(generator)
                 whole.keep_if_better(run, wave, loss)
-                bar.set_postfix_str(f"{whole.right}/{len(whole.wrong)} networks, {int(whole.wrong.sum())} wrong bits")
+                wrong, done = int(whole.wrong.sum()), f"{whole.right}/{len(whole.wrong)} networks done"
+                bar.set_postfix_str(f"BER {wrong / run.model.spec.total_bits:.2e}, {wrong} wrong bits, {done}")
                 bar.update()
                 if why := run.ended():
                     whole.keep_if_better(run, wave, loss, now=True)
@@ -157,7 +158,7 @@ class _Wave:
         samples = run.coordinates.shape[1]
         smallest, largest = plan.batch
         self.batch = min(samples, max(smallest, min(largest, -(-samples // plan.steps_per_epoch))))
-        self.steps = 0
+        self.steps = self.broken = 0
 
     def epoch(self, generator: torch.Generator) -> float:
         """Every sample once in random order, then a look at each network; return the mean loss."""
@@ -169,6 +170,9 @@ class _Wave:
             wrong += missed
             loss += losses
         decisions = samples * self.codes.shape[2]
+        self.broken = 0 if torch.isfinite(loss).any() else self.broken + 1
+        if self.broken == 3:  # going back to good weights did not help any network
+            self.run.check_finite(math.nan)
         self.examine(wrong / decisions, loss / decisions, order[:EXAMINED], generator)
         return float(loss.nanmean()) / decisions
 

@@ -108,6 +108,8 @@ def test_a_loss_that_is_not_finite_names_iteration_and_recipe_and_keeps_the_best
         lil.fit(tiny, loss="mse", certify=False, **SMALL)
     assert isinstance(error.value.best, lil.Fit)
     assert error.value.best.entry.iteration <= 4
+    with pytest.raises(lil.DivergedError, match="recipe fast is nan at iteration"):
+        lil.fit(tiny, loss="mse", certify=False)
 
 
 def test_decisions_that_hang_on_rounding_are_not_taken_for_lossless(tiny, monkeypatch):
