@@ -1,7 +1,11 @@
 """How small may a network be? The smallest width that still becomes lossless, by bisection."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from IPython.display import Markdown
+
+from lossless_inr_lite.chapter import table
 from lossless_inr_lite.fitting import Fit, fit
 from lossless_inr_lite.signals import Signal
 
@@ -40,3 +44,14 @@ def smallest_width(signal: Signal, formulation: str, tile: int | None, max_secon
         "bits_per_parameter": signal.spec.total_bits / best.num_parameters,
         "seconds": best.history.entries[-1].seconds, "samples_seen": best.entry.samples_seen,
     }  # fmt: skip
+
+
+def capacity_table(rows: Sequence[Mapping[str, Any]]) -> Markdown:
+    """What `smallest_width` found, a row a picture and way of asking."""
+    head = ("picture", "bits", "formulation", "tile", "smallest width", "parameters", "bits a parameter")
+    cells = [
+        (r["name"], r["num_bits"], r["formulation"], r["tile"] or "none", r["width"] or "none found",
+         r["num_parameters"] or "", f"{r['bits_per_parameter']:.2f}" if r["width"] else "")
+        for r in rows
+    ]  # fmt: skip
+    return table(head, cells)
