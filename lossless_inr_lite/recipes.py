@@ -92,8 +92,8 @@ def fast_choice(spec: SignalSpec, choice: Choice) -> Chosen:
 
 
 def default_tile(spec: SignalSpec) -> int | None:
-    """Side of a tile: 32 x 32 pixels, or 1,000 samples of sound; None when that is the whole signal."""
-    side = 32 if len(spec.grid_shape) == 2 else 1000
+    """Side of a tile of at least 1,024 pixels or 1,000 samples of sound; None when that is the whole signal."""
+    side = max(32, math.ceil(1024 / min(spec.grid_shape))) if len(spec.grid_shape) == 2 else 1000
     return side if side <= max(spec.grid_shape) else None
 
 

@@ -12,7 +12,7 @@ from lossless_inr_lite.fast import Fast, _Wave
 from lossless_inr_lite.formulations import get_formulation
 from lossless_inr_lite.model import Architecture
 from lossless_inr_lite.networks import num_parameters
-from lossless_inr_lite.recipes import Choice, Chosen, fast_choice, parameter_budget
+from lossless_inr_lite.recipes import Choice, Chosen, default_tile, fast_choice, parameter_budget
 
 
 def photo(name, num_bits, size, seed=0):
@@ -50,6 +50,13 @@ def test_the_choice_stays_within_the_papers_size(shape, num_bits, most):
     assert most is None or size <= most
     assert size > 0.95 * parameter_budget(spec)
     assert np.prod(get_formulation(full.formulation, full.tile).tile_sides(spec)) >= 1024
+
+
+@pytest.mark.parametrize("shape", [(5, 200, 3), (16, 1000, 1), (31, 64, 3), (100, 33, 4), (700, 1, 1)])
+def test_tiles_of_thin_pictures_hold_1024_pixels_too(shape):
+    spec = SignalSpec("s", shape, 8)
+    sides = get_formulation("bit_heads", default_tile(spec)).tile_sides(spec)
+    assert np.prod(sides) >= min(1024, np.prod(shape[:2]))
 
 
 def test_what_the_user_sets_is_honoured():
