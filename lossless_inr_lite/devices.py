@@ -27,11 +27,11 @@ def default_chunk(device: str) -> int:
 def fit_memory(network: torch.nn.Module, formulation: Formulation, spec: SignalSpec, chunk: int) -> int:
     """Estimated bytes that a fit needs at its peak.
 
-    Weights five times over (themselves, gradients, two Adam moments, the best so far), activations of a chunk
-    (three tensors a layer), the coordinates, the targets and decisions, and the words with their scratch.
+    Weights eight times over (themselves, gradients, two Adam moments, averages, good and best ones, scratch),
+    activations of a chunk (three tensors a layer), the coordinates, the targets and decisions, and the words.
     """
-    weights = 5 * 4 * num_parameters(network)
-    width = sum(p.shape[0] * p.shape[-1] for name, p in network.named_parameters() if name.endswith("weight"))
+    weights = 8 * 4 * num_parameters(network)
+    width = sum(p.shape[-1] for name, p in network.named_parameters() if name.endswith("weight"))
     samples = formulation.num_samples(spec)
     activations = 3 * 4 * width * min(chunk, samples)
     code_bytes = 1 if formulation.digit_bits(spec) == 1 else 8

@@ -70,7 +70,7 @@ class Fast:
                 wrong, done = int(whole.wrong.sum()), f"{whole.right}/{len(whole.wrong)} networks done"
                 bar.set_postfix_str(f"BER {wrong / run.model.spec.total_bits:.2e}, {wrong} wrong bits, {done}")
                 bar.update()
-                if why := run.ended():
+                if len(wave.ids) and (why := run.ended()):
                     whole.keep_if_better(run, wave, loss, now=True)
                     return why
         run.keep(whole.observe(run, loss), whole.views(whole.weights))

@@ -43,8 +43,9 @@ class FullBatch:
         """Set the gradient of the mean loss; return that loss and the decided codes (G, S, out)."""
         run.network.zero_grad(set_to_none=True)
         levels, total, decided = 2**run.digit_bits - 1, 0.0, []
-        for start in range(0, run.coordinates.shape[1], chunk):
-            part = slice(start, start + chunk)
+        step = max(1, chunk // run.codes.shape[0])
+        for start in range(0, run.coordinates.shape[1], step):
+            part = slice(start, start + step)
             outputs = run.network(run.coordinates[:, part])
             targets = run.codes[:, part].to(torch.float32) / levels
             loss = run.model.loss.function(outputs, targets).sum() / run.codes.numel()

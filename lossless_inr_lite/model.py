@@ -58,8 +58,8 @@ class Model:
     ) -> tuple[np.ndarray, float]:
         """Words of shape `spec.shape`, and the smallest margin of any decision; see `Loss.margins`.
 
-        `batch` samples go through the network at a time. The result of a lossless model depends on none of the
-        arguments, which is what `certify` checks.
+        `batch` samples go through the networks at a time, of all networks together. The result of a lossless
+        model depends on none of the arguments, which is what `certify` checks.
         """
         check_memory(self._decode_memory(), "cpu")
         network = copy.deepcopy(self.network).to(device=device, dtype=dtype)
@@ -67,8 +67,9 @@ class Model:
         coordinates = torch.from_numpy(self.formulation.coordinates(self.spec))
         codes, margin = [], float("inf")
         with torch.no_grad():
-            for start in range(0, coordinates.shape[1], batch):
-                outputs = network(coordinates[:, start : start + batch].to(device=device, dtype=dtype))
+            step = max(1, batch // self.formulation.groups(self.spec))
+            for start in range(0, coordinates.shape[1], step):
+                outputs = network(coordinates[:, start : start + step].to(device=device, dtype=dtype))
                 codes.append(self.loss.codes(outputs, digit_bits).cpu().numpy())
                 margin = min(margin, float(self.loss.margins(outputs, digit_bits).min()))
         return self.formulation.words(np.concatenate(codes, axis=1), self.spec), margin
