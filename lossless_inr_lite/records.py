@@ -86,6 +86,11 @@ def load_record(profile: str, name: str) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def record_names(profile: str, pattern: str) -> list[str]:
+    """Names of the committed records of a profile that match a pattern, in order."""
+    return sorted(path.stem for path in (RESULTS / profile).glob(f"{pattern}.json"))
+
+
 @dataclass(frozen=True)
 class Verdict:
     """One row *claim | paper | ours | tolerance | verdict*; `item` is the paper's table or figure."""
