@@ -45,8 +45,8 @@ def main() -> None:
                                          "tile": tile, **found}  # fmt: skip
                 write_json(options.output, record)
             row = record["rows"][label]
-            print(f"{label}: width {row['width']}, {row['num_parameters']} parameters, "
-                  f"{row['bits_per_parameter']:.2f} bits a parameter", flush=True)  # fmt: skip
+            size = f"{row['bits_per_parameter']:.2f} bits a parameter" if row["width"] else "none found in time"
+            print(f"{label}: width {row['width']}, {row['num_parameters']} parameters, {size}", flush=True)
 
 
 if __name__ == "__main__":
