@@ -1,15 +1,16 @@
 """FAST: many small networks at once, each trained until its own bits are right.
 
-What makes it fast, in the order of what it gains (chapter "Fast fitting" measures each):
+What makes it fast (chapter "Fast fitting" takes one ingredient away at a time):
 
-- a short memory of Adam's second moment: gradients shrink by orders of magnitude during a fit, and the usual 0.999
-  keeps the steps small long after;
-- an output layer that learns faster than the others, where SIREN's single rate starves it;
-- mini-batches, and an exponential average of the weights, which is what is tested and kept;
-- per network: the rate falls only when the error no longer does *and* the average is clearly better than the weights
-  themselves, so that what is left is noise; when most rates have fallen, batches double instead; a network that
-  collapses goes back to its last good weights, and one that never starts to learn gets new ones, at half the rate;
+- an output layer that learns much faster than the others, where SIREN's single rate starves it;
+- an exponential average of the weights, which is what is tested and kept, and a rate that falls, for each network, only
+  when the error no longer does *and* the average is clearly better than the weights, so that what is left is noise;
+- mini-batches, two wide hidden layers rather than five narrow ones, and tiles;
 - a network whose bits are all right, with a margin, leaves.
+
+And what makes it safe: a network that collapses goes back to its last good weights, one that never starts to learn gets
+new ones, both at half the rate. A short memory of Adam's second moment, growing batches and a warm-up cost nothing; where
+a network has room to spare they gain nothing either.
 """
 
 import math
