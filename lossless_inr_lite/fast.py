@@ -8,9 +8,9 @@ What makes it fast (chapter "Fast fitting" takes one ingredient away at a time):
 - mini-batches, two wide hidden layers rather than five narrow ones, and tiles;
 - a network whose bits are all right, with a margin, leaves.
 
-And what makes it safe: a network that collapses goes back to its last good weights, one that never starts to learn gets
-new ones, both at half the rate. A short memory of Adam's second moment, growing batches and a warm-up cost nothing; where
-a network has room to spare they gain nothing either.
+And what makes it safe: a network that collapses goes back to its last good weights, one that never starts to learn
+gets new ones, both at half the rate. A short memory of Adam's second moment, growing batches and a warm-up cost
+nothing; where a network has room to spare they gain nothing either.
 """
 
 import math
