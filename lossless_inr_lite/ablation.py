@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator, ScalarFormatter
 
 from lossless_inr_lite.chapter import table
 from lossless_inr_lite.fast import Fast
@@ -109,6 +110,9 @@ def seconds_curve(fits: Mapping[int, Fit], positions: int) -> Figure:
     axes.plot(list(fits), [result.history.entries[-1].seconds for result in fits.values()], marker="o")
     axes.set(xscale="log", yscale="log", xlabel=f"side of a tile (largest: one network for all {positions:,} pixels)")
     axes.set_xticks(list(fits), [str(side) for side in fits])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(ScalarFormatter())
+    axes.yaxis.set_minor_formatter(ScalarFormatter())
     axes.set_ylabel("seconds to no wrong bit")
     figure.tight_layout()
     return figure
