@@ -105,14 +105,18 @@ def _worker(task: dict[str, Any]) -> dict[str, Any]:
     )  # fmt: skip
     cpu = time.process_time() - cpu
     last = fit.history.entries[-1]
-    if task["steps"] is None:
+    seconds = last.seconds
+    if task["steps"] is not None:  # steps alone: the first evaluation, before any of them, also warms up
+        seconds -= fit.history.entries[0].seconds
+        cpu *= seconds / last.seconds
+    else:
         with tempfile.TemporaryDirectory() as folder:
             path = lil.save(fit, Path(folder) / "fit.safetensors")
             fit.certificate = lil.certify(path, signal, max_seconds=max(5.0, last.seconds))
     children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
     return {
         "name": signal.name, "recipe": task["recipe"], "seed": task["seed"], "shape": list(signal.samples.shape),
-        "num_bits": signal.num_bits, "seconds": last.seconds, "cpu_seconds": cpu, "iterations": last.iteration,
+        "num_bits": signal.num_bits, "seconds": seconds, "cpu_seconds": cpu, "iterations": last.iteration,
         "samples_seen": last.samples_seen, "flops": last.flops, "num_parameters": fit.num_parameters,
         "bits_per_parameter": signal.spec.total_bits / fit.num_parameters,
         "peak_memory_bytes": max(peak_memory(), children), "verdict": "lossless" if fit.lossless else fit.stopped,
