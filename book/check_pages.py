@@ -76,7 +76,8 @@ def main() -> int:
     """Print the problems; exit 1 when there are any."""
     root = Path(sys.argv[1] if len(sys.argv) > 1 else "_build/html")
     found = problems(root)
-    print("\n".join(found) or f"all pages below {root} read offline, nothing is missing")
+    pages = sum("_static" not in path.parts for path in root.rglob("*.html"))
+    print("\n".join(found) or f"{pages} pages below {root} read offline, nothing is missing")
     return 1 if found else 0
 
 

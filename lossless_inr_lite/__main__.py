@@ -120,13 +120,11 @@ def info_command(file: Path, max_pixels: int) -> int:
 
 
 def _summary(result: Fit, output: Path) -> str:
-    entry, bits = result.entry, result.model.spec.total_bits
-    verdict = (
-        "certified lossless" if result.lossless else f"NOT lossless ({result.stopped}), {entry.wrong_bits} wrong bits"
-    )
+    last, bits, wrong = result.history.entries[-1], result.model.spec.total_bits, result.entry.wrong_bits
+    verdict = "certified lossless" if result.lossless else f"NOT lossless ({result.stopped}), {wrong} wrong bits"
     return (
-        f"{output}: {verdict}; {bits} bits, {result.num_parameters} parameters, {entry.iteration} iterations, "
-        f"{entry.samples_seen} samples seen, {result.history.entries[-1].seconds:.1f} s"
+        f"{output}: {verdict}; {bits} bits, {result.num_parameters} parameters, {last.iteration} iterations, "
+        f"{last.samples_seen} samples seen, {last.seconds:.1f} s"
     )
 
 

@@ -11,11 +11,13 @@ from IPython.display import Markdown
 from lossless_inr_lite.certify import save
 from lossless_inr_lite.chapter import Chapter, table
 from lossless_inr_lite.fitting import Fit, fit
+from lossless_inr_lite.formulations import get_formulation
 from lossless_inr_lite.history import History
 from lossless_inr_lite.movies import Filmstrip
 from lossless_inr_lite.plots import LABELS
+from lossless_inr_lite.recipes import parameter_budget, widest
 from lossless_inr_lite.records import Verdict, paper_value, verdict
-from lossless_inr_lite.signals import Signal
+from lossless_inr_lite.signals import Signal, SignalSpec
 
 BITS = ("bit_coordinate", "bit_heads")
 FORMULATIONS = (*BITS, "amplitude")
@@ -23,7 +25,7 @@ FORMULATIONS = (*BITS, "amplitude")
 
 @dataclass(frozen=True)
 class Plan:
-    """What all fits of a comparison share; see `fit` for the fields."""
+    """What all fits of a comparison share; see `fit` for the fields. A width of 0 is chosen by `papers_density`."""
 
     hidden_features: int
     hidden_layers: int
@@ -61,8 +63,11 @@ def compare(signal: Signal, plan: Plan, chapter: Chapter) -> Comparison:
     """Fit, certify and save all formulations; the amplitude gets the samples that the bit coordinate used."""
     result = Comparison(signal)
     for name in FORMULATIONS:
-        settings: dict[str, Any] = vars(plan) | (
-            {"max_iterations": _equal_samples(result)} if name == "amplitude" else {}
+        width = plan.hidden_features or papers_density(signal.spec, plan.hidden_layers)
+        settings: dict[str, Any] = (
+            vars(plan)
+            | {"hidden_features": width}
+            | ({"max_iterations": _equal_samples(result)} if name == "amplitude" else {})
         )
         strip = result.strips[name] = Filmstrip()
         done = result.fits[name] = fit(signal, name, callback=strip, **settings)
@@ -70,6 +75,11 @@ def compare(signal: Signal, plan: Plan, chapter: Chapter) -> Comparison:
         result.saved.append((path, done))
         chapter.add_fit(f"{signal.name}/{name}", done, signal)
     return result
+
+
+def papers_density(spec: SignalSpec, hidden_layers: int) -> int:
+    """The width at which the bit coordinate has as many parameters a sample as the paper's network; at least 56."""
+    return max(56, widest(get_formulation("bit_coordinate"), spec, "siren", hidden_layers, parameter_budget(spec)))
 
 
 def _equal_samples(result: Comparison) -> int:
@@ -80,16 +90,16 @@ def _equal_samples(result: Comparison) -> int:
 def cost_table(runs: Mapping[str, Comparison]) -> Markdown:
     """What every fit cost and where it ended; all figures of a row are of the same weights."""
     rows = [
-        (name, LABELS[formulation], f"{result.num_parameters:,}", f"{entry.iteration:,}", f"{entry.samples_seen:,}",
-         f"{entry.flops:.2e}", f"{entry.seconds:.1f}", f"{entry.ber:.2%}" if entry.ber else "0",
-         "infinite" if entry.psnr is None else f"{entry.psnr:.1f}",
-         "yes" if result.lossless else f"no ({result.stopped})")
+        (name, LABELS[formulation], "yes" if result.lossless else f"no ({result.stopped})",
+         f"{entry.ber:.2%}" if entry.ber else "0", "infinite" if entry.psnr is None else f"{entry.psnr:.1f}",
+         f"{entry.iteration:,}", f"{entry.samples_seen:,}", f"{entry.seconds:.1f}", f"{entry.flops:.2e}",
+         f"{result.num_parameters:,}")
         for name, run in runs.items()
         for formulation, result in run.fits.items()
         for entry in [result.entry]
     ]  # fmt: skip
-    head = ("picture", "formulation", "parameters", "iterations", "samples seen", "FLOPs", "seconds", "BER", "PSNR, dB")
-    return table((*head, "certified lossless"), rows)
+    head = ("picture", "formulation", "certified lossless", "BER", "PSNR, dB", "iterations", "samples seen", "seconds")
+    return table((*head, "FLOPs", "parameters"), rows)
 
 
 def paper_rows(runs: Mapping[str, Comparison]) -> list[Verdict]:

@@ -14,7 +14,7 @@ from lossless_inr_lite.atomic import replacing
 from lossless_inr_lite.history import Entry
 from lossless_inr_lite.plots import LABELS, show_picture
 
-GROWTH = 1.12  # a frame is kept when the clock has grown by this factor since the last
+GROWTH = 1.03  # a frame is kept when the clock has grown by this factor since the last
 
 
 class Filmstrip:

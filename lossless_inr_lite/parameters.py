@@ -31,7 +31,7 @@ class Vocabulary(BaseModel):
     size: Annotated[int, Field(ge=4, le=8192)]
     deep_size: Annotated[int, Field(ge=4, le=8192)]
     network: str
-    hidden_features: Annotated[int, Field(ge=1, le=65536)]
+    hidden_features: Annotated[int, Field(ge=0, le=65536)]
     hidden_layers: Annotated[int, Field(ge=1, le=64)]
     recipe: str
     seed: Annotated[int, Field(ge=0)]
