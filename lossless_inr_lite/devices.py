@@ -31,12 +31,12 @@ def fit_memory(network: torch.nn.Module, formulation: Formulation, spec: SignalS
     activations of a chunk (three tensors a layer), the coordinates, the targets and decisions, and the words.
     """
     weights = 8 * 4 * num_parameters(network)
-    width = sum(p.shape[-1] for name, p in network.named_parameters() if name.endswith("weight"))
+    width = sum(p[0].numel() for name, p in network.named_parameters() if name.endswith("bias"))
     samples = formulation.num_samples(spec)
     activations = 3 * 4 * width * min(chunk, samples)
     code_bytes = 1 if formulation.digit_bits(spec) == 1 else 8
-    outputs = formulation.groups(spec) * samples * formulation.out_features(spec)
-    problem = 8 * samples * formulation.in_features(spec) + 4 * code_bytes * outputs
+    shape = formulation.problem(spec)
+    problem = 8 * samples * shape.in_features + 4 * code_bytes * shape.groups * samples * shape.out_features
     words = 16 * (spec.total_bits // spec.num_bits)
     return weights + activations + problem + words
 

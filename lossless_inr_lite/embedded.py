@@ -1,12 +1,16 @@
-"""Real pictures that arrive inside installed wheels, so that a fresh clone runs offline.
+"""Real pictures that arrive inside installed wheels, so that a fresh clone runs offline; and the user's own data sets.
 
-`data/manifest.json` names source, licence and checksum of each.
+`data/manifest.json` names source, licence and checksum of each embedded one. The environment variable
+LOSSLESS_INR_DATA may name a folder with more, which are then known by their names too (kodim01, say).
 """
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
 from lossless_inr_lite.errors import InputError
+
+DATA_FOLDER = "LOSSLESS_INR_DATA"
 
 # name -> (package whose wheel carries the file, path inside it)
 EMBEDDED: dict[str, tuple[str, str]] = {
@@ -22,7 +26,8 @@ EMBEDDED: dict[str, tuple[str, str]] = {
 def embedded_path(source: str | Path) -> Path:
     """The file behind an embedded picture's name, or `source` itself as a path.
 
-    A file of the user's wins over an embedded name. Raises InputError when there is neither.
+    A file of the user's wins over an embedded name, and that over one in the folder LOSSLESS_INR_DATA. Raises
+    InputError when there is none of these.
     """
     try:
         path = Path(source).expanduser()
@@ -36,5 +41,18 @@ def embedded_path(source: str | Path) -> Path:
         if spec is None or spec.origin is None:
             raise InputError(f"the embedded picture {source} needs the package {package}, which is not installed")
         return Path(spec.origin).parent / inside
+    if found := _in_data_folder(str(source)):
+        return found
     state = "is a folder, not a file" if path.is_dir() else "does not exist"
-    raise InputError(f"{path} {state}: give a file, or an embedded picture ({', '.join(EMBEDDED)})")
+    raise InputError(
+        f"{path} {state}: give a file, an embedded picture ({', '.join(EMBEDDED)}), or a name in the folder "
+        f"{DATA_FOLDER}"
+    )
+
+
+def _in_data_folder(name: str) -> Path | None:
+    """The file of that name, whatever its suffix, below the folder LOSSLESS_INR_DATA."""
+    folder = os.environ.get(DATA_FOLDER)
+    if not folder or not name.replace("-", "").replace("_", "").isalnum():
+        return None
+    return next((path for path in sorted(Path(folder).rglob(f"{name}.*")) if path.is_file()), None)

@@ -14,7 +14,7 @@ nothing; where a network has room to spare they gain nothing either.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -104,11 +104,11 @@ class _Whole:
 
     def fresh(self, run: Run, count: int, generator: torch.Generator) -> Tensor:
         """Flat weights (count, P) of new networks."""
-        chosen, spec, posed = run.model.architecture, run.model.spec, run.model.formulation
+        chosen, problem = run.model.architecture, run.model.formulation.problem(run.model.spec)
         seed = int(torch.randint(2**62, (), generator=generator))
         network = build_network(
-            chosen.network, posed.in_features(spec), posed.out_features(spec), chosen.hidden_features,
-            chosen.hidden_layers, count, seed, chosen.options,
+            chosen.network, replace(problem, groups=count), chosen.hidden_features, chosen.hidden_layers, seed,
+            chosen.options,
         )  # fmt: skip
         return torch.cat([p.detach().flatten(1) for p in network.parameters()], dim=1).to(self.weights.device)
 

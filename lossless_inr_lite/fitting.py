@@ -27,7 +27,7 @@ class Fit:
     """A fitted model and how it came about; the model holds the best weights of the run.
 
     `entry` is the row of the history at which these weights were seen. `stopped` says why the run ended:
-    "lossless", "max_iterations", "max_seconds" or "interrupted". `certificate` is None until the saved file
+    "lossless", "max_iterations", "max_seconds", "callback" or "interrupted". `certificate` is None until the saved file
     was decoded again in a new process.
     """
 
@@ -76,7 +76,8 @@ def fit(
     RGB) with the bit index as a coordinate, "fast" many small ones with a head a bit. `tile` cuts the signal into
     tiles of at least that side, a network each.
     `recipe` is a name or a `Recipe` of your own. `max_iterations` counts updates. `chunk_samples` bounds the
-    memory of "paper" and does not change its gradient. `callback(entry, words)` sees every evaluation. `progress`
+    memory of "paper" and does not change its gradient. `callback(entry, words)` sees every evaluation, and a true
+    answer ends the fit. `progress`
     None shows a bar on a terminal only. `certify=False` skips the certificate, and the fit is then not `lossless`,
     whatever its wrong bits.
 

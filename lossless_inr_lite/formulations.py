@@ -1,14 +1,20 @@
 """How a signal becomes a learning problem, and the exact way back.
 
-Every formulation writes each word as q digits of `digit_bits` bits and asks a network for them; they differ in
-how many bits a digit has and in where its index goes:
+Every formulation writes each word as q digits of `bits_per_digit` bits and asks networks for them. They differ in
+how many bits a digit has, and in where its index and the colour channel go:
 
 - ``amplitude``: one digit with all the bits, as ordinary coordinate networks do (Eq. 2);
-- ``bit_coordinate``: q = num_bits single bits, the index is one more input coordinate (Eq. 8, the paper's method);
-- ``bit_heads``: single bits, one output a bit and channel: the network sees each position once.
+- ``bit_coordinate``: single bits, the index is one more input coordinate (Eq. 8, the paper's method);
+- ``bit_heads``: single bits, one output a bit and channel: the network sees each position once;
+- ``parallel_bits``: single bits, one network a bit (the paper's alternative to Eq. 8);
+- ``bit_colour_coordinate``: the channel is an input coordinate too (Table 8);
+- ``digits_K``: digits of K bits as outputs, asked for as values (the experiment group of Table 3);
+- ``bit_mosaic`` and ``bit_heads_3d`` are controls of the hypothesis chapter: a bit coordinate without a third
+  input (the planes lie side by side in one larger picture), and bit heads with a third input that says nothing.
 """
 
 import math
+import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -17,6 +23,7 @@ import numpy as np
 from lossless_inr_lite.bits import join_digits, split_digits
 from lossless_inr_lite.coords import grid
 from lossless_inr_lite.errors import InputError, check_choice
+from lossless_inr_lite.networks.problem import Problem
 from lossless_inr_lite.signals import SignalSpec
 
 
@@ -24,15 +31,18 @@ from lossless_inr_lite.signals import SignalSpec
 class Formulation:
     """One way to pose the problem: G networks, each with S samples of P positions, C channels and q digits a word.
 
-    `bits_per_digit` None puts the whole word into one digit. `layout` says where the digit's index goes:
-    "heads" makes it an output (S = P, C q outputs), "coordinate" an input (S = P q, C outputs). `tile` cuts
-    the positions into tiles of at least that many a side, each with a network of its own (G > 1).
+    `bits_per_digit` None puts the whole word into one digit. `digit_index` and `channel_index` say where these
+    go: "output" (one output each), "input" (one more coordinate), "network" (a network each) or "mosaic" (copies
+    of the picture side by side along its last axis). `silent_inputs` adds coordinates that are always 0. `tile`
+    cuts the positions into tiles of at least that many a side, each with networks of its own.
     """
 
     name: str
     bits_per_digit: int | None
-    layout: Literal["heads", "coordinate"]
     default_loss: str
+    digit_index: Literal["output", "input", "network", "mosaic"] = "output"
+    channel_index: Literal["output", "input"] = "output"
+    silent_inputs: int = 0
     tile: int | None = None
 
     def digit_bits(self, spec: SignalSpec) -> int:
@@ -51,17 +61,23 @@ class Formulation:
 
     def groups(self, spec: SignalSpec) -> int:
         """G: number of independent networks."""
-        return math.prod(self.tile_counts(spec))
+        return math.prod(self.tile_counts(spec)) * (self.num_digits(spec) if self.digit_index == "network" else 1)
 
-    def in_features(self, spec: SignalSpec) -> int:
-        return len(spec.grid_shape) + (self.layout == "coordinate")
-
-    def out_features(self, spec: SignalSpec) -> int:
-        return spec.channels * (self.num_digits(spec) if self.layout == "heads" else 1)
+    def problem(self, spec: SignalSpec) -> Problem:
+        """What a network has to know to be built: inputs, outputs, the grid of positions, and how many it is."""
+        inputs = len(spec.grid_shape) + (self.digit_index == "input") + (self.channel_index == "input")
+        outputs = (spec.channels if self.channel_index == "output" else 1) * (
+            self.num_digits(spec) if self.digit_index == "output" else 1
+        )
+        *sides, last = self.tile_sides(spec)
+        copies = self.num_digits(spec) if self.digit_index == "mosaic" else 1
+        return Problem(inputs + self.silent_inputs, outputs, (*sides, last * copies), self.groups(spec))
 
     def num_samples(self, spec: SignalSpec) -> int:
         """S: the samples that one pass over the signal shows to each network."""
-        return math.prod(self.tile_sides(spec)) * (self.num_digits(spec) if self.layout == "coordinate" else 1)
+        digits = self.num_digits(spec) if self.digit_index in ("input", "mosaic") else 1
+        channels = spec.channels if self.channel_index == "input" else 1
+        return math.prod(self.tile_sides(spec)) * digits * channels
 
     def check(self, spec: SignalSpec) -> None:
         """Raise InputError when the formulation makes no sense for this signal."""
@@ -73,29 +89,42 @@ class Formulation:
             raise InputError(f"tile is {self.tile}: allowed are 1 to {max(spec.grid_shape)}, the longest side")
 
     def coordinates(self, spec: SignalSpec) -> np.ndarray:
-        """(1, S, in_features) float32, all in [-1, 1], the same in every tile; a bit coordinate is the last axis."""
-        extra = (self.num_digits(spec),) if self.layout == "coordinate" else ()
-        return grid(*self.tile_sides(spec), *extra)[None]
+        """(1, S, inputs) float32 in [-1, 1], the same for every network: position, bit index, channel, silent zeros."""
+        sides, digits = self.tile_sides(spec), self.num_digits(spec)
+        if self.digit_index == "mosaic":
+            *rows, last = sides
+            plane_first = grid(*rows, digits * last).reshape(*rows, digits, last, len(sides))
+            points = plane_first.swapaxes(-3, -2).reshape(-1, len(sides))
+        else:
+            extra = [n for n, place in ((digits, self.digit_index), (spec.channels, self.channel_index))
+                     if place == "input"]  # fmt: skip
+            points = grid(*sides, *extra)
+        silent = np.zeros((len(points), self.silent_inputs), dtype=np.float32)
+        return np.concatenate([points, silent], axis=1)[None]
 
     def codes(self, words: np.ndarray, spec: SignalSpec) -> np.ndarray:
-        """Words of shape `spec.shape` -> digits (G, S, out_features), uint8 for single bits, else int64."""
+        """Words of shape `spec.shape` -> digits (G, S, outputs), uint8 for single bits, else int64."""
         tiled = words.reshape(-1, spec.channels)[self._positions(spec)]
-        digits = split_digits(tiled, spec.num_bits, self.digit_bits(spec))
-        if self.layout == "coordinate":
-            digits = digits.swapaxes(2, 3)
+        digits = split_digits(tiled, spec.num_bits, self.digit_bits(spec)).transpose(self._order())
         dtype = np.uint8 if self.digit_bits(spec) == 1 else np.int64
-        return np.ascontiguousarray(digits.reshape(len(tiled), -1, self.out_features(spec)), dtype=dtype)
+        shape = (self.groups(spec), self.num_samples(spec), -1)
+        return np.ascontiguousarray(digits.reshape(shape), dtype=dtype)
 
     def words(self, codes: np.ndarray, spec: SignalSpec) -> np.ndarray:
         """The exact inverse of `codes`; where tiles overlap, the last one decides."""
-        groups, digits, channels = len(codes), self.num_digits(spec), spec.channels
-        if self.layout == "coordinate":
-            ordered = codes.reshape(groups, -1, digits, channels).swapaxes(2, 3)
-        else:
-            ordered = codes.reshape(groups, -1, channels, digits)
-        words = np.empty((math.prod(spec.grid_shape), channels), dtype=np.uint32)
-        words[self._positions(spec)] = join_digits(ordered, spec.num_bits, self.digit_bits(spec))
+        positions = self._positions(spec)
+        natural = (*positions.shape, spec.channels, self.num_digits(spec))
+        order = self._order()
+        ordered = codes.reshape([natural[axis] for axis in order]).transpose(np.argsort(order))
+        words = np.empty((math.prod(spec.grid_shape), spec.channels), dtype=np.uint32)
+        words[positions] = join_digits(ordered, spec.num_bits, self.digit_bits(spec))
         return words.reshape(spec.shape)
+
+    def _order(self) -> tuple[int, int, int, int]:
+        """The axes tile 0, position 1, channel 2 and digit 3 as codes have them: networks, samples, then outputs."""
+        if self.digit_index == "network":
+            return (0, 3, 1, 2)
+        return (0, 1, 2, 3) if self.digit_index == "output" else (0, 1, 3, 2)
 
     def _positions(self, spec: SignalSpec) -> np.ndarray:
         """(G, P): flat position of every sample of every tile. Tiles overlap where the sides do not divide."""
@@ -107,19 +136,34 @@ class Formulation:
             return axes[0]
         rows, columns = axes
         flat = rows[:, None, :, None] * spec.grid_shape[1] + columns[None, :, None, :]
-        return flat.reshape(self.groups(spec), -1)
+        return flat.reshape(math.prod(self.tile_counts(spec)), -1)
+
+
+def digits(bits_per_digit: int) -> Formulation:
+    """Digits of that many bits, each an output asked for as a value: Table 3's n-bit pictures."""
+    return Formulation(f"digits_{bits_per_digit}", bits_per_digit, "mse")
 
 
 FORMULATIONS = {
     formulation.name: formulation
     for formulation in (
-        Formulation("amplitude", None, "heads", "mse"),
-        Formulation("bit_coordinate", 1, "coordinate", "bce"),
-        Formulation("bit_heads", 1, "heads", "bce"),
+        Formulation("amplitude", None, "mse"),
+        Formulation("bit_coordinate", 1, "bce", "input"),
+        Formulation("bit_heads", 1, "bce"),
+        Formulation("parallel_bits", 1, "bce", "network"),
+        Formulation("bit_colour_coordinate", 1, "bce", "input", "input"),
+        Formulation("bit_mosaic", 1, "bce", "mosaic"),
+        Formulation("bit_heads_3d", 1, "bce", silent_inputs=1),
+        *(digits(k) for k in (1, 2, 4, 8)),
     )
 }
 
 
 def get_formulation(name: str, tile: int | None = None) -> Formulation:
-    """The formulation of that name, in tiles if wanted; raises InputError that lists the known ones."""
+    """The formulation of that name, in tiles if wanted; raises InputError that lists the known ones.
+
+    ``digits_K`` is known for every K from 1 to 24, what a float32 output can resolve.
+    """
+    if (match := re.fullmatch(r"digits_([1-9]\d?)", str(name))) and int(match[1]) <= 24:
+        return replace(digits(int(match[1])), tile=tile)
     return replace(FORMULATIONS[check_choice("formulation", name, list(FORMULATIONS))], tile=tile)

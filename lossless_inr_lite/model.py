@@ -37,9 +37,8 @@ class Architecture:
         formulation = get_formulation(self.formulation, self.tile)
         formulation.check(spec)
         network = build_network(
-            self.network, formulation.in_features(spec), formulation.out_features(spec),
-            self.hidden_features, self.hidden_layers, formulation.groups(spec), seed, self.options,
-        )  # fmt: skip
+            self.network, formulation.problem(spec), self.hidden_features, self.hidden_layers, seed, self.options
+        )
         return Model(spec, self, formulation, get_loss(self.loss), network)
 
 
@@ -77,7 +76,11 @@ class Model:
     def _decode_memory(self) -> int:
         """Estimated bytes that decoding needs: coordinates, codes and words, each with its scratch."""
         samples, bits = self.formulation.num_samples(self.spec), self.spec.total_bits
-        return 24 * samples * self.formulation.in_features(self.spec) + 4 * bits + 24 * (bits // self.spec.num_bits)
+        return (
+            24 * samples * self.formulation.problem(self.spec).in_features
+            + 4 * bits
+            + 24 * (bits // self.spec.num_bits)
+        )
 
     def signal(self) -> Signal:
         """The decoded signal."""

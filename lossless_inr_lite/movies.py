@@ -17,21 +17,37 @@ from lossless_inr_lite.plots import LABELS, show_picture
 GROWTH = 1.03  # a frame is kept when the clock has grown by this factor since the last
 
 
-class Filmstrip:
-    """A `fit` callback that keeps (entry, words) at growing intervals, and always the last evaluation."""
+CLOCKS = ("iteration", "samples_seen", "seconds")
 
-    def __init__(self) -> None:
+
+class Filmstrip:
+    """A `fit` callback that keeps (entry, words) at growing intervals, and always the first and the last evaluation.
+
+    `stops` names moments, by clock, of which the last evaluation not beyond is kept too. Given some, it ends the
+    fit once all have passed.
+    """
+
+    def __init__(self, stops: Mapping[str, float] | None = None) -> None:
+        self.stops = dict(stops or {})
         self.entries: list[Entry] = []
         self.words: list[np.ndarray] = []
+        self._newest_only_stands_in = False
         self._due = 0.0
 
-    def __call__(self, entry: Entry, words: np.ndarray) -> None:
-        if len(self.entries) > 2 and entry.seconds < self._due:
-            self.entries[-1], self.words[-1] = entry, words  # the newest stands in until a frame is due
-            return
+    def __call__(self, entry: Entry, words: np.ndarray) -> bool:
+        if self._newest_only_stands_in and not self._passed_a_stop(entry):
+            self.entries.pop()
+            self.words.pop()
         self.entries.append(entry)
         self.words.append(words)
-        self._due = entry.seconds * GROWTH
+        self._newest_only_stands_in = len(self.entries) > 2 and entry.seconds < self._due
+        if not self._newest_only_stands_in:
+            self._due = entry.seconds * GROWTH
+        return bool(self.stops) and all(getattr(entry, clock) > stop for clock, stop in self.stops.items())
+
+    def _passed_a_stop(self, entry: Entry) -> bool:
+        last = self.entries[-1]
+        return any(getattr(last, clock) <= stop < getattr(entry, clock) for clock, stop in self.stops.items())
 
     def clock(self, name: str) -> list[float]:
         """One field of the kept entries: "seconds", "iteration" or "samples_seen"."""
@@ -39,8 +55,27 @@ class Filmstrip:
 
     def at(self, name: str, value: float) -> np.ndarray:
         """The words that were known when that clock showed `value`; after the last frame, the last frame."""
-        index = int(np.searchsorted(self.clock(name), value, side="right")) - 1
-        return self.words[max(index, 0)]
+        return self.words[self.index(name, value)]
+
+    def index(self, name: str, value: float) -> int:
+        """Number of the last frame not beyond that moment."""
+        return max(0, int(np.searchsorted(self.clock(name), value, side="right")) - 1)
+
+    def save(self, path: Path) -> None:
+        """Write the frames to an .npz file."""
+        clocks = {name: np.array(self.clock(name)) for name in CLOCKS}
+        with replacing(path) as temporary, open(temporary, "wb") as file:
+            np.savez_compressed(file, words=np.stack(self.words), **clocks)  # type: ignore[arg-type]
+
+    @classmethod
+    def load(cls, path: Path) -> "Filmstrip":
+        """Frames that `save` wrote; only their clocks and words, not their errors."""
+        strip = cls()
+        with np.load(path, allow_pickle=False) as file:
+            strip.words = list(file["words"])
+            for row in zip(*(file[name].tolist() for name in CLOCKS), strict=True):
+                strip.entries.append(Entry(int(row[0]), int(row[1]), 0, row[2], 0.0, 0, 0.0, [], None))
+        return strip
 
 
 def fit_movie(

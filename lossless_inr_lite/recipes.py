@@ -5,7 +5,7 @@ The loss, the formulation and the network remain arguments of their own; a recip
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import torch
@@ -113,10 +113,7 @@ def widest(formulation: Formulation, spec: SignalSpec, network: str, hidden_laye
 
     def size(width: int) -> int:
         with torch.device("meta"):
-            built = build_network(
-                network, formulation.in_features(spec), formulation.out_features(spec), width, hidden_layers,
-                formulation.groups(spec), seed=None,
-            )  # fmt: skip
+            built = build_network(network, formulation.problem(spec), width, hidden_layers, seed=None)
         return num_parameters(built)
 
     low, high = 16, 17
@@ -134,6 +131,11 @@ PAPER = Recipe("paper", FullBatch(learning_rate=1e-4), "sigmoid_bce", 20_000, pa
 FAST = Recipe("fast", Fast(), "bce", 100_000, fast_choice)
 
 RECIPES = {recipe.name: recipe for recipe in (FAST, PAPER)}
+
+
+def paper_at(learning_rate: float) -> Recipe:
+    """PAPER with another rate: baselines deserve theirs."""
+    return replace(PAPER, name=f"paper at {learning_rate:g}", trainer=FullBatch(learning_rate))
 
 
 def get_recipe(name: str) -> Recipe:

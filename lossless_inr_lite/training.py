@@ -17,7 +17,7 @@ from lossless_inr_lite.networks import flops_per_sample
 from lossless_inr_lite.signals import Signal
 
 Weights = dict[str, Tensor]
-Callback = Callable[[Entry, np.ndarray], None]
+Callback = Callable[[Entry, np.ndarray], object]  # a true answer ends the fit
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class Run:
         self.iteration = self.samples_seen = self.flops = 0
         self.history = History()
         self.best: tuple[Entry, Weights] | None = None
+        self.enough = False
         self.started = time.perf_counter()
 
     @property
@@ -62,7 +63,9 @@ class Run:
         self.flops += samples * groups * self.flops_per_sample
 
     def ended(self) -> str | None:
-        """What the budget says: None to go on, else which limit was reached."""
+        """What the budget and the callback say: None to go on, else which limit was reached."""
+        if self.enough:
+            return "callback"
         if self.iteration >= self.budget.max_iterations:
             return "max_iterations"
         return "max_seconds" if self.seconds >= self.budget.max_seconds else None
@@ -89,7 +92,7 @@ class Run:
         if self.best is None or wrong < self.best[0].wrong_bits:
             self.keep(entry, weights())
         if self.callback:
-            self.callback(entry, words)
+            self.enough = bool(self.callback(entry, words))
         return entry
 
     def keep(self, entry: Entry, weights: Weights) -> None:

@@ -131,8 +131,11 @@ def test_decisions_that_hang_on_rounding_are_not_taken_for_lossless(tiny, monkey
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"formulation": "bits"}, "unknown formulation 'bits': allowed are amplitude, bit_coordinate, bit_heads"),
-        ({"network": "mlp"}, "unknown network 'mlp': allowed are siren"),
+        (
+            {"formulation": "bits"},
+            "unknown formulation 'bits': allowed are amplitude, bit_coordinate, bit_heads, parallel_bits",
+        ),
+        ({"network": "mlp"}, "unknown network 'mlp': allowed are tanh_pe"),
         ({"recipe": "slow"}, "unknown recipe 'slow': allowed are fast, paper"),
         ({"loss": "l3"}, "unknown loss 'l3': allowed are"),
         ({"device": "tpu"}, "unknown device 'tpu': allowed are auto, cpu, cuda"),

@@ -14,6 +14,7 @@ from lossless_inr_lite.formulations import FORMULATIONS, get_formulation
 from lossless_inr_lite.losses import LOSSES
 from lossless_inr_lite.metrics import bit_error_rate, plane_error_rates, psnr, rmse, ssim
 from lossless_inr_lite.networks import build_network, flops_per_sample, num_parameters
+from lossless_inr_lite.networks.problem import Problem
 
 specs = st.builds(
     SignalSpec,
@@ -29,8 +30,9 @@ def test_codes_are_an_exact_inverse(spec, name, tile, seed):
     words = np.random.default_rng(seed).integers(0, 2**spec.num_bits, spec.shape).astype(np.uint32)
     codes = formulation.codes(words, spec)
     coordinates = formulation.coordinates(spec)
-    assert codes.shape == (formulation.groups(spec), formulation.num_samples(spec), formulation.out_features(spec))
-    assert coordinates.shape == (1, formulation.num_samples(spec), formulation.in_features(spec))
+    problem = formulation.problem(spec)
+    assert codes.shape == (problem.groups, formulation.num_samples(spec), problem.out_features)
+    assert coordinates.shape == (1, formulation.num_samples(spec), problem.in_features)
     assert np.abs(coordinates).max() <= 1
     assert np.array_equal(formulation.words(codes, spec), words)
 
@@ -93,13 +95,13 @@ def test_metrics_by_hand():
 
 
 def test_the_papers_siren_has_the_papers_size():
-    network = build_network("siren", 3, 3, 512, 5)
+    network = build_network("siren", Problem(3, 3, (8, 8)), 512, 5)
     assert num_parameters(network) == 1_316_867
     assert flops_per_sample(network) == 2 * (3 * 512 + 5 * 512 * 512 + 512 * 3)
 
 
 def test_siren_is_its_published_equation():
-    network = build_network("siren", 2, 1, 4, 1, seed=3)
+    network = build_network("siren", Problem(2, 1, (8, 8)), 4, 1, seed=3)
     x = torch.tensor([[0.3, -0.7]])
     (w0, b0), (w1, b1), (w2, b2) = ((layer.weight[0], layer.bias[0]) for layer in network.layers)
     expected = torch.sin(30 * (torch.sin(30 * (x @ w0 + b0)) @ w1 + b1)) @ w2 + b2
@@ -107,7 +109,7 @@ def test_siren_is_its_published_equation():
 
 
 def test_siren_starts_from_its_published_distribution():
-    network = build_network("siren", 3, 3, 256, 2, seed=0)
+    network = build_network("siren", Problem(3, 3, (8, 8)), 256, 2, seed=0)
     bounds = [1 / 3, math.sqrt(6 / 256) / 30, math.sqrt(6 / 256) / 30, math.sqrt(6 / 256) / 30]
     for layer, bound in zip(network.layers, bounds, strict=True):
         assert layer.weight.abs().max().item() <= bound
@@ -115,31 +117,31 @@ def test_siren_starts_from_its_published_distribution():
 
 
 def test_siren_has_the_gradient_of_its_function():
-    network = build_network("siren", 2, 2, 5, 1, seed=1).double()
+    network = build_network("siren", Problem(2, 2, (8, 8)), 5, 1, seed=1).double()
     inputs = torch.rand(1, 3, 2, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(network, (inputs,))
 
 
 def test_groups_are_independent_networks():
-    both = build_network("siren", 2, 3, 8, 2, groups=2, seed=5)
+    both = build_network("siren", Problem(2, 3, (8, 8), 2), 8, 2, seed=5)
     x = torch.rand(1, 7, 2)
     for g in range(2):
-        single = build_network("siren", 2, 3, 8, 2, seed=0)
+        single = build_network("siren", Problem(2, 3, (8, 8)), 8, 2, seed=0)
         single.load_state_dict({k: v[g : g + 1] for k, v in both.state_dict().items()})
         assert torch.allclose(both(x)[g], single(x)[0], atol=1e-6)
     assert flops_per_sample(both) == flops_per_sample(single)
 
 
 def test_seeds_decide_the_weights():
-    first, same, other = (build_network("siren", 2, 1, 8, 1, seed=s).state_dict() for s in (1, 1, 2))
+    first, same, other = (build_network("siren", Problem(2, 1, (8, 8)), 8, 1, seed=s).state_dict() for s in (1, 1, 2))
     assert all(torch.equal(first[k], same[k]) for k in first)
     assert not all(torch.equal(first[k], other[k]) for k in first)
 
 
 def test_unknown_names_list_the_known_ones():
     with pytest.raises(InputError, match=r"unknown network 'mlp'.*siren"):
-        build_network("mlp", 2, 1, 8, 1)
+        build_network("mlp", Problem(2, 1, (8, 8)), 8, 1)
     with pytest.raises(InputError, match=r"option of siren 'omega'.*omega_0"):
-        build_network("siren", 2, 1, 8, 1, options={"omega": 3.0})
+        build_network("siren", Problem(2, 1, (8, 8)), 8, 1, options={"omega": 3.0})
     with pytest.raises(InputError, match="hidden_features is 0"):
-        build_network("siren", 2, 1, 0, 1)
+        build_network("siren", Problem(2, 1, (8, 8)), 0, 1)

@@ -1,4 +1,4 @@
-"""Coordinate networks by name. Each maps (groups or 1, S, in_features) to (groups, S, out_features)."""
+"""Coordinate networks by name. Each maps coordinates (1, S, in_features) to (groups, S, out_features)."""
 
 import inspect
 from typing import Any
@@ -7,19 +7,33 @@ import torch
 from torch import nn
 
 from lossless_inr_lite.errors import InputError, check_choice
+from lossless_inr_lite.networks.diner import Diner
+from lossless_inr_lite.networks.encoded import ReluPe, TanhPe
+from lossless_inr_lite.networks.finer import Finer
+from lossless_inr_lite.networks.gauss import Gauss
+from lossless_inr_lite.networks.instant_ngp import InstantNgp
+from lossless_inr_lite.networks.problem import Problem
 from lossless_inr_lite.networks.siren import Siren
+from lossless_inr_lite.networks.wire import Wire
 
 MAX_FEATURES, MAX_LAYERS = 65_536, 64  # no file and no typing slip asks for more
-NETWORKS: dict[str, type[Any]] = {"siren": Siren}
+NETWORKS: dict[str, type[Any]] = {
+    "tanh_pe": TanhPe,
+    "relu_pe": ReluPe,
+    "wire": Wire,
+    "gauss": Gauss,
+    "siren": Siren,
+    "finer": Finer,
+    "instant_ngp": InstantNgp,
+    "diner": Diner,
+}
 
 
 def build_network(
     name: str,
-    in_features: int,
-    out_features: int,
+    problem: Problem,
     hidden_features: int,
     hidden_layers: int,
-    groups: int = 1,
     seed: int | None = 0,
     options: dict[str, float] | None = None,
 ) -> nn.Module:
@@ -35,7 +49,7 @@ def build_network(
     known = [p.name for p in inspect.signature(kind).parameters.values() if p.kind is p.KEYWORD_ONLY]
     for option in options or {}:
         check_choice(f"option of {name}", option, known)
-    network = kind(in_features, out_features, hidden_features, hidden_layers, groups, **(options or {}))
+    network = kind(problem, hidden_features, hidden_layers, **(options or {}))
     if seed is not None:
         network.initialise(torch.Generator().manual_seed(seed))
     return network
@@ -47,10 +61,8 @@ def num_parameters(network: nn.Module) -> int:
 
 
 def flops_per_sample(network: nn.Module) -> int:
-    """Floating-point operations of one forward pass of one sample: a multiply and an add a weight of each matrix.
+    """Floating-point operations of one forward pass of one sample: those of the linear layers.
 
-    Activations are not counted, as is usual; a training step costs three times as much.
+    Activations, encodings and tables are not counted, as is usual; a training step costs three times as much.
     """
-    groups = {p.shape[0] for p in network.parameters()}
-    matrices = sum(p.numel() for name, p in network.named_parameters() if name.endswith("weight"))
-    return 2 * matrices // max(groups)
+    return sum(module.flops for module in network.modules() if hasattr(module, "flops"))  # type: ignore[misc]

@@ -1,11 +1,11 @@
-"""One linear layer for many networks at once."""
+"""Linear layers for many networks at once."""
 
 import torch
 from torch import Tensor, nn
 
 
 class GroupedLinear(nn.Module):
-    """`groups` independent linear layers as one batched product: (groups, S, in) -> (groups, S, out).
+    """`groups` independent linear layers as one batched product: (groups or 1, S, in) -> (groups, S, out).
 
     One group is an ordinary linear layer. Tiles and one-network-a-plane formulations use more.
     """
@@ -14,6 +14,11 @@ class GroupedLinear(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(groups, in_features, out_features))
         self.bias = nn.Parameter(torch.empty(groups, 1, out_features))
+
+    @property
+    def flops(self) -> int:
+        """Operations of one sample in one network: a multiply and an add a weight."""
+        return 2 * self.weight[0].numel()
 
     @torch.no_grad()
     def uniform_(self, weight_bound: float, bias_bound: float, generator: torch.Generator) -> None:
@@ -25,3 +30,27 @@ class GroupedLinear(nn.Module):
         """scale (x W + b), the scale at no cost."""
         groups = self.weight.shape[0]
         return torch.baddbmm(self.bias, x.expand(groups, -1, -1), self.weight, beta=scale, alpha=scale)
+
+
+class GroupedComplexLinear(nn.Module):
+    """The same with complex weights, inputs and outputs; a weight is two trained numbers (last axis: real, imaginary).
+
+    Stored as real tensors, so that files, optimisers and other precisions need to know nothing of it.
+    """
+
+    def __init__(self, groups: int, in_features: int, out_features: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(groups, in_features, out_features, 2))
+        self.bias = nn.Parameter(torch.empty(groups, 1, out_features, 2))
+
+    @property
+    def flops(self) -> int:
+        """Operations of one sample in one network: four real multiplies and adds a complex weight."""
+        return 4 * self.weight[0].numel()
+
+    uniform_ = GroupedLinear.uniform_
+
+    def forward(self, x: Tensor) -> Tensor:
+        groups = self.weight.shape[0]
+        weight, bias = torch.view_as_complex(self.weight), torch.view_as_complex(self.bias)
+        return torch.baddbmm(bias, x.expand(groups, -1, -1), weight)

@@ -1,0 +1,62 @@
+"""What most coordinate networks are: linear layers with one kind of activation between them."""
+
+import itertools
+import math
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from lossless_inr_lite.networks.linear import GroupedLinear
+from lossless_inr_lite.networks.problem import Problem
+
+
+class Perceptron(nn.Module):
+    """encode, then `hidden_layers` + 1 times activate(W x + b), then linear: (1, S, in) -> (groups, S, out).
+
+    A subclass says what its `activate` is, how its weights start, and where needed how inputs are encoded.
+    """
+
+    recommended_learning_rate: ClassVar[float]
+    layer: ClassVar[type[Any]] = GroupedLinear
+
+    def __init__(
+        self, problem: Problem, hidden_features: int, hidden_layers: int, encoded_features: int | None = None
+    ) -> None:
+        super().__init__()
+        first = problem.in_features if encoded_features is None else encoded_features
+        widths = [first] + [hidden_features] * (hidden_layers + 1) + [problem.out_features]
+        self.layers: Any = nn.ModuleList(self.layer(problem.groups, a, b) for a, b in itertools.pairwise(widths))
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Inputs of the first layer."""
+        return x
+
+    def activate(self, x: Tensor, layer: int) -> Tensor:
+        """What follows hidden layer number `layer`, from 0."""
+        raise NotImplementedError
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw all weights from U(+-1/sqrt(fan_in)), the usual start of a linear layer."""
+        for layer in self.layers:
+            bound = 1 / math.sqrt(layer.weight.shape[1])
+            layer.uniform_(bound, bound, generator)
+
+    def rate_scales(self) -> dict[str, float]:
+        """Relative rates for `fast`, as if what multiplies a layer's sum were part of its weights; 0 marks the output.
+
+        A table of features is such a weight too, with nothing that multiplies it.
+        """
+        factors = [1 / self.steepness(i) for i in range(len(self.layers) - 1)] + [0.0]
+        return {f"layers.{i}.{kind}": f for i, f in enumerate(factors) for kind in ("weight", "bias")}
+
+    def steepness(self, layer: int) -> float:
+        """What the activation of that layer multiplies its input with."""
+        return 1.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.encode(x)
+        *hidden, last = self.layers
+        for i, layer in enumerate(hidden):
+            x = self.activate(layer(x), i)
+        return last(x)
