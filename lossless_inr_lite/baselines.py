@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lossless_inr_lite.study import PAPER_RATE, Case, against, run_cases
+from lossless_inr_lite.study import PAPER_RATE, Case, run_cases, run_groups
 
 OURS = "bit-planes"
 METHODS = {  # the paper's name -> ours; all but the method itself ask for amplitudes
@@ -55,13 +55,11 @@ def compare(
 
     `rates` gives every method its own; None is the paper's for all.
     """
-    chosen = [
+    groups = [
         [replace(case, learning_rate=rates[case.method] if rates else PAPER_RATE) for case in cases(template)]
         for template in templates
     ]
-    rows = run_cases([case for case, *_ in chosen], folder, workers)
-    others = [case for ours, *rest in chosen for case in against(rows[ours.label], rest, PATIENCE)]
-    return rows | run_cases(others, folder, workers)
+    return run_groups(groups, folder, workers, PATIENCE)
 
 
 def _samples(case: Case) -> int:

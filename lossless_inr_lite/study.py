@@ -1,7 +1,7 @@
 """Studies: many fits that differ in a few things, each kept in a file of its own, so that a stopped run goes on."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
@@ -80,16 +80,24 @@ def run_case(case: Case, folder: Path) -> dict[str, Any]:
     return row
 
 
+def run_groups(
+    groups: Sequence[Sequence[Case]], folder: Path, workers: int = 1, patience: float = 1.0
+) -> dict[str, dict[str, Any]]:
+    """The first case of every group until lossless; then the others until they have used its iterations, samples and
+    seconds, or `patience` times its seconds. Rows by label.
+    """
+    rows = run_cases([reference for reference, *_ in groups], folder, workers)
+    others = []
+    for reference, *rest in groups:
+        last = rows[reference.label]["history"][-1]
+        stops = {clock: last[clock] for clock in CLOCKS}
+        others += [replace(case, stops=stops, max_seconds=patience * last["seconds"] + 1) for case in rest]
+    return rows | run_cases(others, folder, workers)
+
+
 def film(case: Case, folder: Path) -> Filmstrip:
     """The frames of a fit that `run_case` has run."""
     return Filmstrip.load(folder / (case.label.replace("/", "~").replace(" ", "_") + ".npz"))
-
-
-def against(reference: Mapping[str, Any], cases: Iterable[Case], patience: float = 2.0) -> list[Case]:
-    """The cases with the end of the reference's fit as their stops, and at most `patience` times its seconds."""
-    last = reference["history"][-1]
-    stops = {clock: last[clock] for clock in CLOCKS}
-    return [replace(case, stops=stops, max_seconds=patience * last["seconds"]) for case in cases]
 
 
 def _fit(case: Case, signal: Signal, strip: Filmstrip) -> Fit:
