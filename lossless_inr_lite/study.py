@@ -129,7 +129,7 @@ def _row(case: Case, signal: Signal, done: Fit, strip: Filmstrip) -> dict[str, A
         if ended or getattr(reached, clock) >= stop
     }
     row["history"] = _short(done.history)
-    return {"method": case.method, "learning_rate": case.learning_rate, **row}
+    return {"method": case.method, "learning_rate": case.learning_rate, "reference": not case.stops, **row}
 
 
 def _quality(signal: Signal, history: History, strip: Filmstrip, clock: str, stop: float) -> dict[str, Any]:
