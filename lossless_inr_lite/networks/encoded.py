@@ -12,9 +12,11 @@ from lossless_inr_lite.networks.problem import Problem
 
 
 class ReluPe(Perceptron):
-    """x -> relu(W x + b) behind sin(2^k pi p), cos(2^k pi p) of every coordinate p, k below `num_frequencies` (Eq. 4).
+    """x -> relu(W x + b) behind p, sin(2^k pi p), cos(2^k pi p) of every coordinate p, k below `num_frequencies` (Eq. 4).
 
-    Starts from Glorot's uniform distribution with biases 0, as NeRF does.
+    p itself is not in the equation but in the authors' code, and needed: all sines and cosines have the same value at
+    -1 and at 1, so that the first and last row, or bit, would always get one answer. Starts from Glorot's
+    uniform distribution with biases 0, as NeRF does.
     """
 
     recommended_learning_rate = 5e-4
@@ -23,14 +25,14 @@ class ReluPe(Perceptron):
         self, problem: Problem, hidden_features: int, hidden_layers: int, *, num_frequencies: float = 10
     ) -> None:
         frequencies = int(num_frequencies)
-        super().__init__(problem, hidden_features, hidden_layers, 2 * frequencies * problem.in_features)
+        super().__init__(problem, hidden_features, hidden_layers, (1 + 2 * frequencies) * problem.in_features)
         self.num_frequencies = frequencies
 
     def encode(self, x: Tensor) -> Tensor:
-        """(1, S, in) -> (1, S, 2 in num_frequencies)."""
+        """(1, S, in) -> (1, S, in (1 + 2 num_frequencies))."""
         powers = 2.0 ** torch.arange(self.num_frequencies, device=x.device, dtype=x.dtype)
         angles = (x[..., None] * (math.pi * powers)).flatten(-2)
-        return torch.cat([torch.sin(angles), torch.cos(angles)], dim=-1)
+        return torch.cat([x, torch.sin(angles), torch.cos(angles)], dim=-1)
 
     def activate(self, x: Tensor, layer: int) -> Tensor:
         return torch.relu(x)
