@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from lossless_inr_lite.networks import NETWORKS
+from lossless_inr_lite.records import Verdict, paper_value, verdict
 from lossless_inr_lite.study import Case, run_groups
+from lossless_inr_lite.views import Row, by_method, of_bits, quality
 
 # the paper's name -> network and hidden layers; those with tables have the short perceptrons of their publications
 BACKBONES = {"Instant-NGP": ("instant_ngp", 1), "DINER": ("diner", 2), "Gauss": ("gauss", 5), "FINER": ("finer", 5)}
@@ -25,3 +27,31 @@ def compare(templates: Sequence[Case], folder: Path, workers: int = 1) -> dict[s
                 replace(case, method=f"{name} {ALONE}", formulation="amplitude"),
             ])  # fmt: skip
     return run_groups(groups, folder, workers, patience=1.5)
+
+
+def verdicts(rows: Sequence[Row]) -> list[Verdict]:
+    """Table 2's rows judged on these fits, by depth."""
+    result = []
+    for num_bits, data in ((8, "Kodak"), (16, "TESTIMAGES")):
+        kept = by_method(of_bits(rows, num_bits))
+        for name in BACKBONES if kept else ():
+            ours, alone = kept[f"{name} {OURS}"], kept[f"{name} {ALONE}"]
+            printed = {m: _printed(name, data, m) for m in ("ours", "alone")}
+            errors = [q["ber"] for row in alone if (q := quality(row, "iteration"))]
+            exact = sum(row["lossless"] for row in ours)
+            where, wrong = f"{name}, {num_bits} bits", bool(errors) and min(errors) > 0
+            result += [
+                verdict("Table 2", f"{where}: lossless with bit-planes", printed["ours"],
+                        f"{exact} of {len(ours)} certified", "all", exact == len(ours),
+                        row=f"table2/{name}/{data}/ours"),
+                verdict("Table 2", f"{where}: alone it has wrong bits after as many iterations", printed["alone"],
+                        f"BER {max(errors):.4f}" if errors else "not reached", "above 0", wrong,
+                        row=f"table2/{name}/{data}/alone"),
+            ]  # fmt: skip
+    return result
+
+
+def _printed(backbone: str, data: str, method: str) -> str:
+    values = [paper_value("table2", column, backbone=backbone, data=data, method=method)
+              for column in ("iterations", "psnr")]  # fmt: skip
+    return f"{values[0]} iterations, {values[1]} dB"

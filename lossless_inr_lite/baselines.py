@@ -1,11 +1,14 @@
 """Table 1: the method and six baselines at equal iterations, at equal samples seen and at equal seconds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lossless_inr_lite.study import PAPER_RATE, Case, run_cases, run_groups
+from lossless_inr_lite.records import Verdict, paper_value, verdict
+from lossless_inr_lite.signals import load_signal
+from lossless_inr_lite.study import Case, run_cases, run_groups
+from lossless_inr_lite.views import Row, mean_of, of_bits, quality
 
 OURS = "bit-planes"
 METHODS = {  # the paper's name -> ours; all but the method itself ask for amplitudes
@@ -18,21 +21,23 @@ METHODS = {  # the paper's name -> ours; all but the method itself ask for ampli
 }
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 PATIENCE = 1.25  # times the method's seconds, for baselines that need longer for as many samples
-Row = dict[str, Any]
 
 
-def cases(template: Case) -> list[Case]:
-    """The method first, then the baselines, all with the template's picture, sizes, rate and seed."""
+def cases(template: Case, rates: Mapping[str, float] | None = None) -> list[Case]:
+    """The method first, then the baselines, all with the template's picture, sizes and seed.
+
+    `rates` gives every method its own; None is the template's for all.
+    """
     ours = replace(template, method=OURS, formulation="bit_coordinate", network="siren")
-    return [ours] + [
-        replace(template, method=name, formulation="amplitude", network=network) for name, network in METHODS.items()
-    ]
+    others = [replace(ours, method=name, formulation="amplitude", network=net) for name, net in METHODS.items()]
+    return [replace(case, learning_rate=(rates or {}).get(case.method, case.learning_rate)) for case in (ours, *others)]
 
 
 def sweep(template: Case, samples_a_position: int, folder: Path, workers: int = 1) -> dict[str, dict[float, float]]:
     """BER of every method at every rate after the same samples seen: method -> rate -> BER."""
+    bits = load_signal(template.signal, size=template.size).num_bits  # that an iteration of the method shows
     every = [
-        replace(case, learning_rate=rate, max_iterations=max(1, samples_a_position // _samples(case)))
+        replace(case, learning_rate=rate, max_iterations=samples_a_position // (bits if case.method == OURS else 1))
         for case in cases(template)
         for rate in RATES
     ]
@@ -50,18 +55,67 @@ def best_rates(table: Mapping[str, Mapping[float, float]]) -> dict[str, float]:
 
 def compare(
     templates: Sequence[Case], rates: Mapping[str, float] | None, folder: Path, workers: int = 1
-) -> dict[str, Row]:
+) -> dict[str, dict[str, Any]]:
     """The method on every template, then all baselines until they have used its iterations, samples and seconds.
 
-    `rates` gives every method its own; None is the paper's for all.
+    `rates` as in `cases`.
     """
-    groups = [
-        [replace(case, learning_rate=rates[case.method] if rates else PAPER_RATE) for case in cases(template)]
-        for template in templates
-    ]
-    return run_groups(groups, folder, workers, PATIENCE)
+    return run_groups([cases(template, rates) for template in templates], folder, workers, PATIENCE)
 
 
-def _samples(case: Case) -> int:
-    """Samples that one iteration shows of every position; all pictures of the sweep have 8 bits."""
-    return 8 if case.formulation == "bit_coordinate" else 1
+def verdicts(rows: Sequence[Row], rates: str) -> list[Verdict]:
+    """Table 1's rows judged on these fits, by depth; `rates` says at which rates they were made."""
+    result = []
+    for num_bits, data in ((8, "Kodak"), (16, "TESTIMAGES")):
+        if kept := of_bits(rows, num_bits):
+            result += [_ours(kept, data, rates), *_order(kept, data, rates), *_equal_cost(kept, data, rates)]
+    return result
+
+
+def _ours(rows: Sequence[Row], data: str, rates: str) -> Verdict:
+    fits = [row for row in rows if row["method"] == OURS]
+    exact = sum(row["lossless"] for row in fits)
+    return verdict(
+        "Table 1", f"{rates}, {fits[0]['signal']['num_bits']} bits: the method ends at BER 0",
+        paper_value("table1", "ber", data=data, method="ours"), f"{exact} of {len(fits)} certified", "all",
+        exact == len(fits), row=f"table1/{data}/ours",
+    )  # fmt: skip
+
+
+def _order(rows: Sequence[Row], data: str, rates: str) -> list[Verdict]:
+    """Each baseline has wrong bits when the method is done, and its place among the six is the paper's, within one."""
+    printed = {name: float(paper_value("table1", "ber", data=data, method=name)) for name in METHODS}
+    found = {name: mean_of([r for r in rows if r["method"] == name], _ber("iteration")) for name in METHODS}
+    ours = {name: cell.mean for name, cell in found.items() if cell}
+    places = [sorted(errors, key=errors.__getitem__, reverse=True) for errors in (printed, ours)]
+    result = []
+    for name, ber in ours.items():
+        wanted, place = (order.index(name) + 1 for order in places)
+        result.append(verdict(
+            "Table 1", f"{rates}: {name} has wrong bits after as many iterations, place {wanted} of 6 from the worst",
+            f"BER {printed[name]}", f"BER {ber:.4f}, place {place}", "above 0, place within 1",
+            ber > 0 and abs(place - wanted) <= 1, row=f"table1/{data}/{name}",
+        ))  # fmt: skip
+    return result
+
+
+def _equal_cost(rows: Sequence[Row], data: str, rates: str) -> list[Verdict]:
+    """Whether the method still wins when it is given no more samples, or seconds, than the baselines."""
+    num_bits, result = rows[0]["signal"]["num_bits"], []
+    for clock, words in (("samples_seen", "samples seen"), ("seconds", "seconds")):
+        quickest = {
+            row["method"] for row in rows if not row["reference"] and (q := quality(row, clock)) and not q["ber"]
+        }
+        result.append(verdict(
+            "our question", f"{rates}, {num_bits} bits: no baseline is lossless after as many {words}", "not told",
+            ", ".join(sorted(quickest)) or "none", "none", not quickest,
+        ))  # fmt: skip
+    return result
+
+
+def _ber(clock: str) -> Callable[[Row], float | None]:
+    def value(row: Row) -> float | None:
+        found = quality(row, clock)
+        return found["ber"] if found else None
+
+    return value

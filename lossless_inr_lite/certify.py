@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,16 +52,29 @@ def certify(path: str | Path, signal: Signal, max_seconds: float | None = None) 
     one, on the GPU. When all of that would take longer than `max_seconds`, a subset is decoded in which every
     batch size, thread count and precision still occurs on each device.
     """
+    return _certify_files([(Path(path), signal, max_seconds)])[0]
+
+
+def _certify_files(files: Sequence[tuple[Path, Signal, float | None]]) -> list[Certificate]:
+    """`certify` of many files, all in one new process, which costs seconds to start."""
     with tempfile.TemporaryDirectory() as folder:
-        truth = Path(folder) / "words.npy"
-        np.save(truth, signal.words, allow_pickle=False)
+        jobs = []
+        for number, (path, signal, max_seconds) in enumerate(files):
+            truth = Path(folder) / f"{number}.npy"
+            np.save(truth, signal.words, allow_pickle=False)
+            jobs.append([str(path), str(truth), max_seconds or 0])
         code = "from lossless_inr_lite.certify import _main; _main()"
-        command = [sys.executable, "-c", code, str(path), str(truth), str(max_seconds or 0)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", code], input=json.dumps(jobs), capture_output=True, text=True, check=False
+        )
     if done.returncode != 0:
         reason = done.stderr.strip().splitlines()[-1:] or ["no message"]
-        raise FileFormatError(f"{Path(path).name} could not be certified: {reason[0]}")
-    report = json.loads(done.stdout)
+        raise FileFormatError(f"{', '.join(p.name for p, *_ in files)} could not be certified: {reason[0]}")
+    reports = json.loads(done.stdout)
+    return [_certificate(report, signal) for report, (_, signal, _) in zip(reports, files, strict=True)]
+
+
+def _certificate(report: dict[str, Any], signal: Signal) -> Certificate:
     same_kind = report.pop("spec") == signal.spec.facts
     report["lossless"] = same_kind and all(way["wrong_bits"] == 0 for way in report["ways"])
     return Certificate(**report)
@@ -68,10 +82,18 @@ def certify(path: str | Path, signal: Signal, max_seconds: float | None = None) 
 
 def certify_model(fit: "Fit", signal: Signal) -> Certificate:
     """Save a fit under a temporary name and certify that file, in no more time than the fit took."""
+    return certify_models([(fit, signal)])[0]
+
+
+def certify_models(fits: Sequence[tuple["Fit", Signal]]) -> list[Certificate]:
+    """`certify_model` of many fits, all in one new process."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "fit.safetensors"
-        _save(fit, path)
-        return certify(path, signal, max_seconds=max(fit.history.entries[-1].seconds, 5.0))
+        files = []
+        for number, (fit, signal) in enumerate(fits):
+            path = Path(folder) / f"fit{number}.safetensors"
+            _save(fit, path)
+            files.append((path, signal, max(fit.history.entries[-1].seconds, 5.0)))
+        return _certify_files(files) if files else []
 
 
 def save(fit: "Fit", path: str | Path) -> Path:
@@ -148,18 +170,23 @@ def _decode_one(model: Model, truth: np.ndarray, way: tuple[str, str, int, int])
 
 
 def _main() -> None:
-    """The new process: argv is the file, the true words, and the seconds that may be spent (0: no limit)."""
-    path, truth_path, max_seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
+    """The new process: a JSON list of [file, its true words, seconds that may be spent (0: no limit)] comes in."""
     try:
-        model, header = read_model(path)
+        reports = [_report(*job) for job in json.load(sys.stdin)]
     except InputError as error:
         sys.exit(str(error))
+    print(json.dumps(reports))
+
+
+def _report(path: str, truth_path: str, max_seconds: float) -> dict[str, Any]:
+    """What decoding one file in every way gives."""
+    model, header = read_model(path)
     truth = np.load(truth_path, allow_pickle=False)
     devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
     first = _decode_one(model, truth, _ways(devices, False)[0])
     everything = max_seconds == 0 or first["seconds"] * 24 * len(devices) < max_seconds
     reports = [_decode_one(model, truth, way) for way in _ways(devices, everything)]
-    print(json.dumps({
+    return {
         "sha256_weights": header.sha256_weights, "sha256_samples": header.sha256_samples, "ways": reports,
         "smallest_margin": min(report["margin"] for report in reports), "spec": model.spec.facts,
-    }))  # fmt: skip
+    }  # fmt: skip

@@ -34,6 +34,11 @@ class Chapter:
         self.fits[label] = fit_record(fit, signal)
         self.device = fit.device
 
+    def add_rows(self, rows: Mapping[str, Mapping[str, Any]], prefix: str = "") -> None:
+        """Keep the rows of a study."""
+        self.fits.update({prefix + label: dict(row) for label, row in rows.items()})
+        self.device = next((row["device"] for row in rows.values()), self.device)
+
     def judge(self, *verdicts: Verdict) -> Markdown:
         """Keep verdicts and show them as the chapter's table *paper | ours | tolerance | verdict*."""
         self.verdicts += verdicts

@@ -1,6 +1,7 @@
 """Fig. 11 and Table 8: which loss, colour as a coordinate, and the wrong bits that get no gradient."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ import torch
 
 from lossless_inr_lite.fitting import Fit, fit
 from lossless_inr_lite.recipes import paper_at
+from lossless_inr_lite.records import Verdict, paper_value, verdict
 from lossless_inr_lite.signals import Signal
 from lossless_inr_lite.study import Case, run_cases
+from lossless_inr_lite.views import Row, by_method, means
 
 LOSSES = {"BCE": "bce", "sigmoid, then BCE": "sigmoid_bce", "MSE": "mse", "MAE": "mae"}
 COLOUR = {"(h, w, i)": "bit_coordinate", "(h, w, i, c)": "bit_colour_coordinate"}
@@ -55,3 +58,44 @@ def silent_bits(done: Fit, signal: Signal) -> tuple[int, int]:
     assert outputs.grad is not None
     wrong = model.loss.codes(outputs.detach(), 1) != targets
     return int(wrong.sum()), int((wrong & (outputs.grad == 0)).sum())
+
+
+def verdicts(
+    by_loss: Sequence[Row], by_colour: Sequence[Row], silent: Mapping[str, Mapping[str, int]]
+) -> list[Verdict]:
+    """Fig. 11, Table 8 and the count of silent wrong bits, judged on these fits."""
+    cost = {name: _cost(by_method(by_loss)[name]) for name in LOSSES}
+    text = ", ".join(f"{name} {_text(cost[name])}" for name in LOSSES)
+    planes, colour = (by_method(by_colour)[name] for name in COLOUR)
+    iterations = [_cost(planes), _cost(colour)]
+    samples = [means(rows, "samples_seen").get(rows[0]["method"], math.inf) for rows in (planes, colour)]
+    printed = [paper_value("table8", "iterations", coordinates=c) for c in ("(h,w,i)", "(h,w,i,c)")]
+    unreached = {form: sum(c["silent"] for name, c in silent.items() if name.startswith(form + " "))
+                 for form in ("sigmoid_bce", "bce")}  # fmt: skip
+    return [
+        verdict("Fig. 11", "BCE needs the fewest iterations", "fewest", text, "fewest",
+                cost["BCE"] < min(cost["MSE"], cost["MAE"]), row="fig11"),
+        verdict("Fig. 11", "MSE comes close", "close", text, "at most twice", cost["MSE"] <= 2 * cost["BCE"],
+                row="fig11-mse"),
+        verdict("Fig. 11", "MAE is slow", "slow", text, "more than twice", cost["MAE"] > 2 * cost["BCE"],
+                row="fig11-mae"),
+        verdict("Table 8", "the bit coordinate with colour as outputs is lossless", f"{printed[0]} iterations",
+                _text(iterations[0]), "lossless", math.isfinite(iterations[0]), row="table8/hwi"),
+        verdict("Table 8", "colour as a coordinate needs more iterations", f"{printed[1]} against {printed[0]}",
+                f"{_text(iterations[1])} against {_text(iterations[0])}", "more", iterations[1] > iterations[0],
+                row="table8/hwic"),
+        verdict("our question", "and more samples", "not told",
+                f"{_text(samples[1])} against {_text(samples[0])}", "more", samples[1] > samples[0]),
+        verdict("our question", "with the sigmoid's form wrong bits lose their gradient, with logits none", "not told",
+                f"{unreached['sigmoid_bce']} and {unreached['bce']}", "some and none",
+                unreached["sigmoid_bce"] > 0 == unreached["bce"]),
+    ]  # fmt: skip
+
+
+def _cost(rows: Sequence[Row]) -> float:
+    """Mean iterations to losslessness of one method's fits; infinite when one of them did not arrive."""
+    return means(rows, "iterations").get(rows[0]["method"], math.inf)
+
+
+def _text(number: float) -> str:
+    return "not lossless" if math.isinf(number) else f"{number:,.0f}"

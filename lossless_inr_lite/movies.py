@@ -23,19 +23,26 @@ CLOCKS = ("iteration", "samples_seen", "seconds")
 class Filmstrip:
     """A `fit` callback that keeps (entry, words) at growing intervals, and always the first and the last evaluation.
 
-    `stops` names moments, by clock, of which the last evaluation not beyond is kept too. Given some, it ends the
-    fit once all have passed.
+    `stops` names moments by clock. `best_at` then holds, by clock, the evaluation with the fewest wrong bits of all
+    not beyond that moment, and the fit ends once all moments have passed.
     """
 
     def __init__(self, stops: Mapping[str, float] | None = None) -> None:
         self.stops = dict(stops or {})
+        self.best: tuple[Entry, np.ndarray] | None = None
+        self.best_at: dict[str, tuple[Entry, np.ndarray]] = {}
         self.entries: list[Entry] = []
         self.words: list[np.ndarray] = []
         self._newest_only_stands_in = False
         self._due = 0.0
 
     def __call__(self, entry: Entry, words: np.ndarray) -> bool:
-        if self._newest_only_stands_in and not self._passed_a_stop(entry):
+        for clock, stop in self.stops.items():
+            if self.best and clock not in self.best_at and getattr(entry, clock) > stop:
+                self.best_at[clock] = self.best
+        if self.best is None or entry.wrong_bits < self.best[0].wrong_bits:
+            self.best = entry, words
+        if self._newest_only_stands_in:
             self.entries.pop()
             self.words.pop()
         self.entries.append(entry)
@@ -43,11 +50,7 @@ class Filmstrip:
         self._newest_only_stands_in = len(self.entries) > 2 and entry.seconds < self._due
         if not self._newest_only_stands_in:
             self._due = entry.seconds * GROWTH
-        return bool(self.stops) and all(getattr(entry, clock) > stop for clock, stop in self.stops.items())
-
-    def _passed_a_stop(self, entry: Entry) -> bool:
-        last = self.entries[-1]
-        return any(getattr(last, clock) <= stop < getattr(entry, clock) for clock, stop in self.stops.items())
+        return bool(self.stops) and self.best_at.keys() == self.stops.keys()
 
     def clock(self, name: str) -> list[float]:
         """One field of the kept entries: "seconds", "iteration" or "samples_seen"."""
@@ -55,11 +58,7 @@ class Filmstrip:
 
     def at(self, name: str, value: float) -> np.ndarray:
         """The words that were known when that clock showed `value`; after the last frame, the last frame."""
-        return self.words[self.index(name, value)]
-
-    def index(self, name: str, value: float) -> int:
-        """Number of the last frame not beyond that moment."""
-        return max(0, int(np.searchsorted(self.clock(name), value, side="right")) - 1)
+        return self.words[max(0, int(np.searchsorted(self.clock(name), value, side="right")) - 1)]
 
     def save(self, path: Path) -> None:
         """Write the frames to an .npz file."""

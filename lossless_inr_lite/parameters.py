@@ -26,6 +26,8 @@ class Vocabulary(BaseModel):
 
     profile: Literal["smoke", "lite", "cpu", "paper"]
     signal: str
+    signals: str
+    deep_signals: str
     deep_signal: str
     fake_bits: Annotated[int, Field(ge=1, le=15)]
     size: Annotated[int, Field(ge=4, le=8192)]
@@ -35,6 +37,11 @@ class Vocabulary(BaseModel):
     hidden_layers: Annotated[int, Field(ge=1, le=64)]
     recipe: str
     seed: Annotated[int, Field(ge=0)]
+    seeds: Annotated[int, Field(ge=1, le=100)]
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
+    rates: Literal["paper", "best", "both"]
+    sweep_samples: Annotated[int, Field(ge=0)]
+    workers: Annotated[int, Field(ge=1, le=256)]
     max_iterations: Annotated[int, Field(ge=1)]
     max_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     device: str

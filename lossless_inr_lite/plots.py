@@ -13,7 +13,11 @@ from lossless_inr_lite.history import History
 from lossless_inr_lite.signals import Signal
 
 # Okabe and Ito's colours, which most colour-blind readers can tell apart.
-COLOURS = {"amplitude": "#D55E00", "bit_coordinate": "#0072B2", "bit_heads": "#009E73"}
+COLOURS = {
+    "amplitude": "#D55E00", "bit_coordinate": "#0072B2", "bit_heads": "#009E73", "bit-planes": "#0072B2",
+    "Tanh+PE": "#999999", "ReLU+PE": "#56B4E9", "WIRE": "#CC79A7", "Gauss": "#E69F00", "SIREN": "#D55E00",
+    "FINER": "#009E73",
+}  # fmt: skip
 LABELS = {"amplitude": "amplitude (SIREN)", "bit_coordinate": "bit coordinate (paper)", "bit_heads": "bit heads"}
 COSTS = {"iteration": "iterations", "samples_seen": "samples seen", "seconds": "seconds"}
 
@@ -94,15 +98,36 @@ def fit_curves(histories: Mapping[str, History], lossless: Mapping[str, bool]) -
 
 def error_maps(decoded: Mapping[str, np.ndarray], truth: np.ndarray, num_bits: int) -> Figure:
     """Pictures above, the largest error of any channel below, in steps on a logarithmic scale; black is exact."""
-    figure, grid = plt.subplots(2, len(decoded), figsize=(9, 18 / len(decoded) + 0.2), squeeze=False)
+    figure, grid = plt.subplots(2, len(decoded), figsize=(9, 18 / len(decoded) + 0.5), squeeze=False)
     for column, (name, words) in enumerate(decoded.items()):
         show_picture(grid[0, column], words, num_bits, LABELS.get(name, name))
         error = np.abs(words.astype(np.int64) - truth.astype(np.int64)).max(axis=-1)
         scale = np.log2(1.0 + error) / num_bits
         grid[1, column].imshow(scale, cmap="inferno", vmin=0, vmax=1, interpolation="nearest")
-        grid[1, column].set_title(f"{np.count_nonzero(error)} wrong pixels, largest error {error.max()}", fontsize=8)
+        note = f"{np.count_nonzero(error)} wrong pixels" + ("\n" if len(decoded) > 4 else ", ")
+        grid[1, column].set_title(note + f"largest error {error.max()}", fontsize=8)
         grid[1, column].set_axis_off()
     figure.tight_layout()
+    return figure
+
+
+def pictures_and_planes(
+    decoded: Mapping[str, np.ndarray], num_bits: int, planes: Sequence[int], channel: int = 1
+) -> Figure:
+    """A column a method: its picture, and below it these bit-planes of one channel."""
+    figure, grid = plt.subplots(
+        len(planes) + 1, len(decoded), figsize=(10, 10 / len(decoded) * (len(planes) + 1) + 0.3), squeeze=False
+    )
+    for column, (name, words) in enumerate(decoded.items()):
+        show_picture(grid[0, column], words, num_bits, LABELS.get(name, name))
+        stack = bit_planes(words[..., min(channel, words.shape[-1] - 1)], num_bits)
+        for axes, plane in zip(grid[1:, column], planes, strict=True):
+            axes.imshow(stack[..., plane], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            axes.set_axis_off()
+            if column == 0:
+                axes.text(-0.06, 0.5, f"plane {plane}", rotation=90, va="center", ha="right", fontsize=8,
+                          transform=axes.transAxes)  # fmt: skip
+    figure.tight_layout(pad=0.4)
     return figure
 
 

@@ -1,6 +1,7 @@
 """Records: one JSON a run, with all that is needed to believe it or to repeat it."""
 
 import csv
+import datetime
 import json
 import os
 import platform
@@ -14,6 +15,7 @@ from typing import Any
 
 import torch
 
+from lossless_inr_lite.claims import paper_claims
 from lossless_inr_lite.errors import InputError
 from lossless_inr_lite.fitting import Fit
 from lossless_inr_lite.metrics import image_metrics
@@ -29,9 +31,9 @@ def environment(device: str = "cpu") -> dict[str, Any]:
     """Device, threads, versions and commit: what numbers can depend on besides the parameters and the seed."""
     gpu = torch.cuda.get_device_name() if device == "cuda" else None
     return {
-        "device": device, "gpu": gpu, "processor": _processor(), "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(), "python": platform.python_version(), "platform": platform.system(),
-        "package_version": __version__, "git_commit": git_commit(),
+        "date": datetime.date.today().isoformat(), "device": device, "gpu": gpu, "processor": _processor(),
+        "cores": os.cpu_count(), "threads": torch.get_num_threads(), "python": platform.python_version(),
+        "platform": platform.system(), "package_version": __version__, "git_commit": git_commit(),
         "versions": {name: _version(name) for name in ("torch", "numpy", "scikit-image", "safetensors", "soundfile")},
     }  # fmt: skip
 
@@ -93,7 +95,11 @@ def record_names(profile: str, pattern: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Verdict:
-    """One row *claim | paper | ours | tolerance | verdict*; `item` is the paper's table or figure."""
+    """One row *claim | paper | ours | tolerance | verdict*; `item` is the paper's table or figure.
+
+    `row` is the id of the paper's claim that it judges (`claims.paper_claims`), empty for a claim of our own.
+    Raises InputError for an unknown verdict or `row`.
+    """
 
     item: str
     claim: str
@@ -101,15 +107,22 @@ class Verdict:
     ours: str
     tolerance: str
     verdict: str
+    row: str = ""
 
     def __post_init__(self) -> None:
         if self.verdict not in VERDICTS:
             raise InputError(f"unknown verdict {self.verdict!r}: allowed are {', '.join(VERDICTS)}")
+        if self.row and self.row not in {claim.id for claim in paper_claims()}:
+            raise InputError(f"no claim of the paper has the id {self.row!r}: claims.paper_claims() lists them")
 
 
-def verdict(item: str, claim: str, paper: object, ours: object, tolerance: str, holds: bool) -> Verdict:
-    """A row whose verdict follows from a run: "reproduced" when the claim `holds`, "deviates" when not."""
-    return Verdict(item, claim, str(paper), str(ours), tolerance, "reproduced" if holds else "deviates")
+def verdict(item: str, claim: str, paper: object, ours: object, tolerance: str, holds: bool, row: str = "") -> Verdict:
+    """A row whose verdict follows from a run: "reproduced" when the claim `holds`, "deviates" when not.
+
+    `row` is the id of the paper's claim that it judges, such as "table1/Kodak/SIREN": the page of results shows it
+    there. Leave it empty for a claim of our own.
+    """
+    return Verdict(item, claim, str(paper), str(ours), tolerance, "reproduced" if holds else "deviates", row)
 
 
 def paper_value(table: str, column: str, **row: str) -> str:

@@ -8,14 +8,15 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from lossless_inr_lite.atomic import write_json
-from lossless_inr_lite.certify import certify_model
+from lossless_inr_lite.certify import certify_models
 from lossless_inr_lite.errors import DivergedError
 from lossless_inr_lite.fitting import Fit, fit
-from lossless_inr_lite.history import History
-from lossless_inr_lite.metrics import image_metrics, plane_error_rates
+from lossless_inr_lite.history import Entry, History
+from lossless_inr_lite.metrics import image_metrics
 from lossless_inr_lite.movies import CLOCKS, Filmstrip
 from lossless_inr_lite.recipes import PAPER, paper_at
 from lossless_inr_lite.records import fit_record
@@ -29,8 +30,8 @@ HISTORY_ROWS = 40
 class Case:
     """One fit of a study by the paper's recipe. `method` is its name in tables; the other fields as in `fit`.
 
-    `stops` are moments by clock ("iteration", "samples_seen", "seconds") at which quality is noted; the fit ends
-    once all have passed. Without stops it ends when lossless.
+    `stops` are moments by clock ("iteration", "samples_seen", "seconds") at which the quality of the best weights so
+    far is noted; the fit ends once all have passed. Without stops it ends when lossless.
     """
 
     method: str
@@ -57,27 +58,35 @@ class Case:
 def run_cases(cases: Sequence[Case], folder: Path, workers: int = 1) -> dict[str, dict[str, Any]]:
     """Rows by label, in the order of the cases; fits whose row lies in `folder` are not repeated.
 
-    `workers` processes with one thread each share the work; one worker stays in this process with all its threads.
+    `workers` processes with one thread each share the work. One worker stays in this process, with all its
+    threads, and certifies what it has fitted together at the end.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    missing = [case for case in cases if not _row_path(case, folder).is_file()]
     if workers == 1:
-        return {case.label: run_case(case, folder) for case in cases}
-    with ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
-        rows = list(pool.map(run_case, cases, [folder] * len(cases)))
-    return {case.label: row for case, row in zip(cases, rows, strict=True)}
+        _run(missing, folder)
+    else:
+        with ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
+            list(pool.map(_run, [[case] for case in missing], [folder] * len(missing)))
+    return {case.label: json.loads(_row_path(case, folder).read_text(encoding="utf-8")) for case in cases}
 
 
-def run_case(case: Case, folder: Path) -> dict[str, Any]:
-    """The row of one fit, from its file in `folder` or from a run; its frames lie beside as .npz."""
-    path = folder / (case.label.replace("/", "~").replace(" ", "_") + ".json")
-    if path.is_file():
-        return json.loads(path.read_text(encoding="utf-8"))
-    signal = load_signal(case.signal, size=case.size)
-    strip = Filmstrip(case.stops)
-    row = _row(case, signal, _fit(case, signal, strip), strip)
-    strip.save(path.with_suffix(".npz"))
-    write_json(path, row)
-    return row
+def _row_path(case: Case, folder: Path) -> Path:
+    return folder / (case.label.replace("/", "~").replace(" ", "_") + ".json")
+
+
+def _run(cases: Sequence[Case], folder: Path) -> None:
+    """Fit, certify what ended without a wrong bit from its saved file, and write rows and, beside, frames as .npz."""
+    done = []
+    for case in cases:
+        signal, strip = load_signal(case.signal, size=case.size), Filmstrip(case.stops)
+        done.append((case, signal, _fit(case, signal, strip), strip))
+    exact = [(result, signal) for _, signal, result, _ in done if result.entry.wrong_bits == 0]
+    for (result, _), certificate in zip(exact, certify_models(exact), strict=True):
+        result.certificate = certificate
+    for case, signal, result, strip in done:
+        strip.save(_row_path(case, folder).with_suffix(".npz"))
+        write_json(_row_path(case, folder), _row(case, signal, result, strip))
 
 
 def run_groups(
@@ -96,15 +105,15 @@ def run_groups(
 
 
 def film(case: Case, folder: Path) -> Filmstrip:
-    """The frames of a fit that `run_case` has run."""
-    return Filmstrip.load(folder / (case.label.replace("/", "~").replace(" ", "_") + ".npz"))
+    """The frames of a fit that `run_cases` has run."""
+    return Filmstrip.load(_row_path(case, folder).with_suffix(".npz"))
 
 
 def _fit(case: Case, signal: Signal, strip: Filmstrip) -> Fit:
-    """Fit, and certify from the saved file what ended without a wrong bit; a diverged fit keeps its best."""
+    """Fit, without a certificate yet; a diverged fit keeps its best."""
     recipe = PAPER if case.learning_rate == PAPER_RATE else paper_at(case.learning_rate)
     try:
-        done = fit(
+        return fit(
             signal, case.formulation, case.network, case.hidden_features, case.hidden_layers, None, recipe, case.loss,
             case.seed, case.max_iterations, case.max_seconds, options=dict(case.options), callback=strip,
             progress=False, certify=False,
@@ -112,36 +121,27 @@ def _fit(case: Case, signal: Signal, strip: Filmstrip) -> Fit:
     except DivergedError as error:
         if not isinstance(error.best, Fit):
             raise
-        done = error.best
-    if done.entry.wrong_bits == 0:
-        done.certificate = certify_model(done, signal)
-    return done
+        return error.best
 
 
 def _row(case: Case, signal: Signal, done: Fit, strip: Filmstrip) -> dict[str, Any]:
     """The fit's record, the method, the rate, and the quality at every stop that was reached."""
     row = fit_record(done, signal)
-    reached = done.history.entries[-1]
-    ended = done.stopped == "lossless"
-    row["checkpoints"] = {
-        clock: _quality(signal, done.history, strip, clock, stop)
-        for clock, stop in case.stops.items()
-        if ended or getattr(reached, clock) >= stop
-    }
+    reached = strip.best_at
+    if done.stopped == "lossless" and strip.best:  # and stays so
+        reached = dict.fromkeys(case.stops, strip.best) | reached
+    row["checkpoints"] = {clock: _quality(signal, *best) for clock, best in reached.items()}
     row["history"] = _short(done.history)
     return {"method": case.method, "learning_rate": case.learning_rate, "reference": not case.stops, **row}
 
 
-def _quality(signal: Signal, history: History, strip: Filmstrip, clock: str, stop: float) -> dict[str, Any]:
-    """All metrics of the last weights that were evaluated not beyond `stop`: one checkpoint, one row."""
-    index = strip.index(clock, stop)
-    words, entry = strip.words[index], strip.entries[index]
+def _quality(signal: Signal, entry: Entry, words: np.ndarray) -> dict[str, Any]:
+    """All metrics of one evaluation's weights: one checkpoint, one row."""
     metrics = image_metrics(words, signal.words, signal.num_bits) if signal.sample_rate is None else {}
-    planes = plane_error_rates(words, signal.words, signal.num_bits)
     return {
         "iteration": entry.iteration, "samples_seen": entry.samples_seen, "seconds": entry.seconds,
         **{name: value if abs(value) < float("inf") else None for name, value in metrics.items()},
-        "ber": float(planes.mean()), "ber_planes": [round(float(p), 6) for p in planes],
+        "ber": entry.ber, "ber_planes": _rounded(entry.ber_planes),
     }  # fmt: skip
 
 

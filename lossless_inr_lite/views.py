@@ -1,15 +1,18 @@
 """Tables of studies: many fits by method, each cell the mean of one figure over pictures and seeds."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from IPython.display import Markdown
+from matplotlib.figure import Figure
 
 from lossless_inr_lite.chapter import table
 from lossless_inr_lite.history import Entry, History
 from lossless_inr_lite.intervals import Interval, interval
+from lossless_inr_lite.plots import fit_curves
 
 Row = Mapping[str, Any]
+COLUMNS = {"psnr": ".2f", "ssim": ".4f", "rmse": ".4g", "ber": ".4f"}
 CLOCK_NAMES = {"iteration": "iterations", "samples_seen": "samples seen", "seconds": "seconds"}
 
 
@@ -35,8 +38,17 @@ def mean_of(rows: Iterable[Row], value: Callable[[Row], float | None]) -> Interv
     return interval(values) if values else None
 
 
+def means(rows: Iterable[Row], cost: str) -> dict[str, float]:
+    """Mean cost of the methods whose every fit became lossless."""
+    return {
+        method: interval.mean
+        for method, group in by_method(rows).items()
+        if all(row["lossless"] for row in group) and (interval := mean_of(group, lambda row: row[cost]))
+    }
+
+
 def quality(row: Row, clock: str) -> Mapping[str, Any] | None:
-    """All metrics of one checkpoint: the last weights not beyond the reference's end; of the reference, its end."""
+    """All metrics of one checkpoint: the best weights not beyond the reference's end; of the reference, its end."""
     return row["metrics"] if row["reference"] else row["checkpoints"].get(clock)
 
 
@@ -49,15 +61,18 @@ def quality_table(rows: Iterable[Row], clock: str) -> Markdown:
             lines.append((method, len(group), "not reached", "", "", "", "", ""))
             continue
         exact = sum(q["ber"] == 0 for q in found)
-        finite = [q["psnr"] for q in found if q["psnr"] is not None]
         lines.append((
-            method, len(found), exact, f"{sum(finite) / len(finite):.2f}" if finite else "infinite",
-            *(f"{sum(q[name] for q in found) / len(found):{form}}"
-              for name, form in (("ssim", ".4f"), ("rmse", ".4g"), ("ber", ".4f"))),
+            method, len(found), exact, *(_mean([q[name] for q in found], form) for name, form in COLUMNS.items()),
             f"{sum(row['model']['num_parameters'] for row in group) / len(group):,.0f}",
         ))  # fmt: skip
     head = ("method", "fits", "exact", "PSNR of the others, dB", "SSIM", "RMSE", "BER", "parameters")
     return table(head, lines)
+
+
+def _mean(values: Sequence[float | None], form: str) -> str:
+    """Mean of those that are finite; nothing when none is, as SSIM of pictures smaller than its window."""
+    finite = [value for value in values if value is not None]
+    return format(sum(finite) / len(finite), form) if finite else "-"
 
 
 def arrival_table(rows: Iterable[Row]) -> Markdown:
@@ -85,6 +100,14 @@ def sweep_table(table_of: Mapping[str, Mapping[float, float]]) -> Markdown:
     return table(("BER by rate", *(f"{rate:g}" for rate in rates)), lines)
 
 
+def course(rows: Iterable[Row]) -> Figure:
+    """BER and PSNR of the first picture's first seed, a line a method."""
+    rows = list(rows)
+    first = {row["method"]: row for row in rows
+             if (row["signal"]["name"], row["seed"]) == (rows[0]["signal"]["name"], rows[0]["seed"])}  # fmt: skip
+    return fit_curves({m: history(row) for m, row in first.items()}, {m: row["lossless"] for m, row in first.items()})
+
+
 def history(row: Row) -> History:
     """The course of a fit as the plots take it."""
     entries = [
@@ -92,6 +115,23 @@ def history(row: Row) -> History:
         for h in row["history"]
     ]
     return History(entries)
+
+
+def heading(text: str, rows: Sequence[Row]) -> Markdown:
+    """A line above a table, with the number of pictures and seeds behind it."""
+    pictures, seeds = {row["signal"]["name"] for row in rows}, {row["seed"] for row in rows}
+    return Markdown(f"**{text}** ({len(pictures)} pictures, {len(seeds)} seeds)")
+
+
+def recorded_verdicts(record: Mapping[str, Any] | None) -> Markdown:
+    """The verdicts of a committed record as a chapter shows its own; a line that says so where there is none."""
+    if record is None:
+        return Markdown("*No averages are recorded yet: run this chapter at profile cpu.*")
+    head = ("Item", "Claim", "Paper", "Ours, recorded", "Tolerance", "Verdict")
+    return table(head, [
+        (*(v[field] for field in ("item", "claim", "paper", "ours", "tolerance")), f"**{v['verdict']}**")
+        for v in record["verdicts"]
+    ])  # fmt: skip
 
 
 def where(record: Mapping[str, Any]) -> Markdown:
