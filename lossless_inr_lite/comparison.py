@@ -119,12 +119,14 @@ def _rows_of(run: Comparison) -> list[Verdict]:
     return [
         verdict("Table 1", f"{name}: bit formulations end at BER 0",
                 paper_value("table1", "ber", data=data, method="ours"),
-                _ber(ours.entry.ber) + (", certified" if ours.lossless else ""), "exact", bits_win),
+                _ber(ours.entry.ber) + (", certified" if ours.lossless else ""), "exact", bits_win,
+                row=f"table1/{data}/ours"),
         verdict("Table 1", f"{name}: bit coordinate is lossless within the {budget} iterations of the baselines",
                 paper_value("table1", "iterations", data=data, method="ours"), arrived, f"at most {budget}",
-                ours.lossless and arrived <= budget),
+                ours.lossless and arrived <= budget, row=f"table1/{data}/ours"),
         verdict("Table 1", f"{name}: SIREN has wrong bits after as many iterations", f"BER {siren_ber}",
-                f"BER {_ber(same_iterations.ber)}", "above 0", ours.lossless and same_iterations.wrong_bits > 0),
+                f"BER {_ber(same_iterations.ber)}", "above 0", ours.lossless and same_iterations.wrong_bits > 0,
+                row=f"table1/{data}/SIREN"),
         verdict("Fig. 3", f"{name}: SIREN still has wrong bits after as many samples", "not told",
                 f"BER {_ber(run.fits['amplitude'].entry.ber)}", "above 0", run.fits["amplitude"].entry.wrong_bits > 0),
     ]  # fmt: skip

@@ -6,12 +6,15 @@
 - MathJax comes from the package sphinx-mathjax-offline; only the files that pages load are copied.
 - ``{manifest}`` is the table of embedded data; ``{record}`CHAPTER dotted.path | format` `` quotes a number from
   data/results/lite (or PROFILE/CHAPTER), so none is typed in.
+- ``{results}`` lists the paper's claims with the verdicts of the committed records.
 """
 
 import hashlib
 import json
 import os
 import shutil
+from collections import Counter
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,10 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective, SphinxRole
+
+from lossless_inr_lite.chapter import table
+from lossless_inr_lite.claims import Judged, committed_records, judged, paper_claims
+from lossless_inr_lite.records import VERDICTS
 
 ROOT = Path(__file__).resolve().parents[2]
 HASHED = ("lossless_inr_lite/**/*.py", "notebooks/params/*.yaml", "data/paper/*.csv", "data/results/cpu/*.json")
@@ -97,6 +104,53 @@ class ManifestDirective(SphinxDirective):
         return self.parse_text_to_nodes("\n".join(lines))
 
 
+class ResultsDirective(SphinxDirective):
+    """Counts of verdicts, then a section for each table of the paper, for its figures and for its theory."""
+
+    def run(self) -> list[nodes.Node]:
+        groups: dict[str, list[Judged]] = {}
+        for row in judged(paper_claims(), committed_records()):
+            groups.setdefault(group_of(row.claim.item), []).append(row)
+        every = {"All": [row for rows in groups.values() for row in rows], **groups}
+        counts = [(name, *count(rows)) for name, rows in every.items()]
+        parts = self.table("counts", ("", *VERDICTS, "in all"), counts)
+        return parts + [self.section(name, rows) for name, rows in groups.items()]
+
+    def table(self, kind: str, head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[nodes.Node]:
+        """A table of the classes "results" and `kind`; a cell that holds a verdict has its name as a class."""
+        holder = nodes.container("", *self.parse_text_to_nodes(str(table(head, rows).data).replace("+-", "±")))
+        for node in holder.findall(nodes.table):
+            node["classes"] += ["results", kind]
+        for entry in (e for body in holder.findall(nodes.tbody) for e in body.findall(nodes.entry)):
+            if entry.astext() in VERDICTS:
+                entry["classes"] += ["verdict", nodes.make_id(entry.astext())]
+        return holder.children
+
+    def section(self, name: str, rows: Sequence[Judged]) -> nodes.section:
+        """The claims of one table of the paper, or of all its figures, under a title."""
+        head = ("claim", "paper", "ours", "profile", "tolerance", "verdict", "record")
+        body = self.table("claims", head, [self.cells(row) for row in rows])
+        return nodes.section("", nodes.title(name, name), *body, ids=[nodes.make_id(name)])
+
+    def cells(self, row: Judged) -> tuple[str, ...]:
+        """A claim of a figure or an equation starts with its item; a record that is a chapter's links to it."""
+        claim = row.claim.claim if row.claim.item.startswith("Table") else f"{row.claim.item}: {row.claim.claim}"
+        pages = self.env.found_docs
+        links = [f"[{r}](../notebooks/{r})" if f"notebooks/{r}" in pages else f"`{r}`" for r in row.records]
+        return claim, row.claim.paper, row.ours, row.profile, row.tolerance, row.verdict, ", ".join(links)
+
+
+def group_of(item: str) -> str:
+    """The section that an item of the paper stands in."""
+    return item if item.startswith("Table") else "Figures" if item.startswith("Fig.") else "Theory"
+
+
+def count(rows: Sequence[Judged]) -> tuple[int, ...]:
+    """How many rows have each verdict, and how many there are."""
+    found = Counter(row.verdict for row in rows)
+    return *(found[verdict] for verdict in VERDICTS), len(rows)
+
+
 def look_up(query: str) -> Any:
     """The value behind "NAME dotted.path" in data/results/lite/NAME.json, or "PROFILE/NAME dotted.path"."""
     name, path = query.split()
@@ -113,4 +167,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("build-finished", copy_mathjax)
     app.add_role("record", RecordRole())
     app.add_directive("manifest", ManifestDirective)
+    app.add_directive("results", ResultsDirective)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
