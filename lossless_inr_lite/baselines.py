@@ -68,7 +68,8 @@ def verdicts(rows: Sequence[Row], rates: str) -> list[Verdict]:
     result = []
     for num_bits, data in ((8, "Kodak"), (16, "TESTIMAGES")):
         if kept := of_bits(rows, num_bits):
-            result += [_ours(kept, data, rates), *_order(kept, data, rates), *_equal_cost(kept, data, rates)]
+            result += [_ours(kept, data, rates), *_order(kept, data, rates), *_figures(kept, rates)]
+            result += _equal_cost(kept, rates)
     return result
 
 
@@ -99,7 +100,32 @@ def _order(rows: Sequence[Row], data: str, rates: str) -> list[Verdict]:
     return result
 
 
-def _equal_cost(rows: Sequence[Row], data: str, rates: str) -> list[Verdict]:
+def _figures(rows: Sequence[Row], rates: str) -> list[Verdict]:
+    """What Fig. 2, 3, 5 and 7 show, in numbers: errors at the method's end, and planes of under-fitted pictures."""
+    num_bits = rows[0]["signal"]["num_bits"]
+    at_end = [q for row in rows if not row["reference"] and (q := quality(row, "iteration"))]
+    exact, upper = sum(q["ber"] == 0 for q in at_end), sum(max(q["ber_planes"][-5:]) > 0 for q in at_end)
+    early = [_early_planes(row) for row in rows if row["history"]]
+    first = sum(planes[-1] < planes[0] for planes in early)
+    where = f"{rates}, {num_bits} bits"
+    return [
+        verdict("Fig. 2", f"{where}: baselines are wrong by MSB - 4 or more somewhere, after as many iterations",
+                "all of them", f"{upper} of {len(at_end)} fits", "all", upper == len(at_end), row="fig2"),
+        verdict("Fig. 3", f"{where}: the method ends at BER 0, baselines are above it after as many iterations",
+                "0 against above 0", f"{len(at_end) - exact} of {len(at_end)} above", "all", exact == 0, row="fig3"),
+        *(verdict(figure, f"{where}: after a third of the method's iterations the top plane has fewer errors than the "
+                  "lowest", "upper planes first", f"{first} of {len(early)} fits", "all", first == len(early), row=row)
+          for figure, row in (("Fig. 5", "fig5"), ("Fig. 7", "fig7"))),
+    ]  # fmt: skip
+
+
+def _early_planes(row: Row) -> list[float]:
+    """BER of every plane at a third of the iterations of the whole comparison, or of the fit if it ended before."""
+    stop = (row["checkpoints"].get("iteration") or row["history"][-1])["iteration"] / 3
+    return min(row["history"], key=lambda h: abs(h["iteration"] - stop))["ber_planes"]
+
+
+def _equal_cost(rows: Sequence[Row], rates: str) -> list[Verdict]:
     """Whether the method still wins when it is given no more samples, or seconds, than the baselines."""
     num_bits, result = rows[0]["signal"]["num_bits"], []
     for clock, words in (("samples_seen", "samples seen"), ("seconds", "seconds")):

@@ -12,6 +12,7 @@ import yaml
 
 import lossless_inr_lite as lil
 from lossless_inr_lite import InputError, batch
+from lossless_inr_lite.baselines import METHODS, OURS
 from lossless_inr_lite.image_files import write_image
 from lossless_inr_lite.parameters import Vocabulary, check_parameters
 from lossless_inr_lite.paths import NOTEBOOKS, PARAMS
@@ -68,15 +69,20 @@ def test_figures_have_name_caption_and_alt_text(name):
         assert len(figure["image"]["alt"]) > 20
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("profile", PROFILES)
-def test_every_profile_names_known_parameters(name, profile):
-    values = yaml.safe_load((PARAMS / f"{name}.{profile}.yaml").read_text())
+@pytest.mark.parametrize("path", sorted(PARAMS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_profile_names_known_parameters(path):
+    name, profile = path.stem.split(".")
+    values = yaml.safe_load(path.read_text())
     declared = {line.split(":")[0] for line in parameters_cell(name).splitlines()}
     assert values["profile"] == profile
     assert values.keys() <= declared
     for field, value in values.items():
         check_parameters({"__annotations__": {field: type(value)}, field: value})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_chapter_has_the_usual_profiles(name):
+    assert {path.suffixes[0][1:] for path in PARAMS.glob(f"{name}.*.yaml")} >= set(PROFILES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -145,6 +151,25 @@ def test_capacity_chapter_finds_a_width(smoke):
     _, record = smoke["04_capacity"]
     assert record["facts"]["found"]["width"] > 0
     assert {v["item"] for v in record["verdicts"]} == {"Eq. 6"}
+
+
+def test_baselines_chapter_has_a_row_for_every_method(smoke):
+    folder, record = smoke["05_baselines"]
+    assert {fit["method"] for fit in record["fits"].values()} == {OURS, *METHODS}
+    for fit in record["fits"].values():
+        assert fit["lossless"] is (fit["wrong_bits"] == 0)
+        assert fit["reference"] or fit["checkpoints"]
+    assert record["facts"]["sweep"].keys() == {OURS, *METHODS}
+    assert {v["row"] for v in record["verdicts"]} >= {f"table1/Kodak/{m}" for m in ("ours", *METHODS)}
+    assert (folder / "all_methods.mp4").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(("name", "methods"), [("06_backbones", 8), ("07_hypothesis", 11), ("08_ablations", 6)])
+def test_study_chapters_keep_every_fit(smoke, name, methods):
+    _, record = smoke[name]
+    assert len({fit["method"] for fit in record["fits"].values()}) == methods
+    assert all(fit["lossless"] is (fit["wrong_bits"] == 0) for fit in record["fits"].values())
+    assert any(fit["lossless"] for fit in record["fits"].values())
 
 
 def test_a_users_own_picture(tmp_path, rng):

@@ -1,0 +1,181 @@
+"""Studies of many fits: their rows, their stops, their means, and what they say of the paper's tables."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import lossless_inr_lite as lil
+from lossless_inr_lite import backbones, baselines, hypothesis, loss_study, views
+from lossless_inr_lite.certify import certify_models
+from lossless_inr_lite.history import Entry
+from lossless_inr_lite.intervals import interval
+from lossless_inr_lite.movies import Filmstrip
+from lossless_inr_lite.study import Case, film, run_cases, run_groups
+
+SMALL = Case("", "astronaut", 4, "bit_coordinate", "siren", 24, 2, learning_rate=1e-3, max_seconds=20.0)
+
+
+def entry(iteration, wrong):
+    return Entry(iteration, 8 * iteration, 0, iteration / 10, 0.1, wrong, wrong / 100, [wrong / 100], None)
+
+
+def test_a_stop_keeps_the_best_weights_so_far_and_ends_the_fit():
+    strip = Filmstrip({"iteration": 3, "seconds": 0.55})
+    ended = [strip(entry(i, wrong), np.full(1, i)) for i, wrong in enumerate([50, 9, 20, 30, 4, 5, 1])]
+    assert {clock: best[0].iteration for clock, best in strip.best_at.items()} == {"iteration": 1, "seconds": 4}
+    assert ended == [False] * 6 + [True]
+
+
+def test_frames_survive_their_file(tmp_path):
+    strip = Filmstrip()
+    for i in range(40):
+        strip(entry(i, 40 - i), np.full((2, 2, 1), i, dtype=np.uint32))
+    strip.save(tmp_path / "frames.npz")
+    back = Filmstrip.load(tmp_path / "frames.npz")
+    assert back.clock("seconds") == strip.clock("seconds")
+    assert np.array_equal(back.at("iteration", 1e9), strip.words[-1])
+    assert np.array_equal(back.at("iteration", 20), strip.at("iteration", 20))
+
+
+def test_a_run_that_was_stopped_goes_on(tmp_path):
+    cases = [replace(SMALL, method="a"), replace(SMALL, method="b", seed=1)]
+    first = run_cases(cases[:1], tmp_path)
+    stamp = next(tmp_path.glob("*~a~*.json")).stat().st_mtime_ns
+    both = run_cases(cases, tmp_path)
+    assert next(tmp_path.glob("*~a~*.json")).stat().st_mtime_ns == stamp
+    assert both[cases[0].label] == first[cases[0].label]
+    assert [row["lossless"] for row in both.values()] == [True, True]
+    assert film(cases[1], tmp_path).words[-1].shape == (4, 4, 3)
+
+
+def test_baselines_are_measured_at_the_methods_own_cost(tmp_path):
+    others = [replace(SMALL, method=n, formulation="amplitude", network=n) for n in ("siren", "gauss")]
+    rows = run_groups([[replace(SMALL, method="ours"), *others]], tmp_path, patience=3.0)
+    ours, *rest = rows.values()
+    assert ours["reference"]
+    assert ours["checkpoints"] == {}
+    for row in rest:
+        reached = row["checkpoints"]["iteration"]
+        assert reached["iteration"] <= ours["iterations"]
+        assert reached["ber"] == pytest.approx(np.mean(reached["ber_planes"]), abs=1e-4)
+        assert views.quality(row, "iteration") == reached
+    assert views.quality(ours, "seconds") == ours["metrics"]
+
+
+def test_many_certificates_are_those_of_each(tiny, tiny_fit):
+    early = lil.fit(tiny, recipe="paper", hidden_features=24, hidden_layers=2, max_iterations=2, certify=False)
+    good, bad = certify_models([(tiny_fit, tiny), (early, tiny)])
+    assert good.lossless
+    assert good.sha256_weights == tiny_fit.certificate.sha256_weights
+    assert not bad.lossless
+    assert certify_models([]) == []
+
+
+def test_an_interval_is_of_whole_pictures():
+    alike = interval({"a": [1.0, 1.0], "b": [1.0]})
+    assert (alike.mean, alike.low, alike.high, alike.count) == (1, 1, 1, 3)
+    apart = interval({"a": [0.0, 0.0, 0.0], "b": [10.0, 10.0, 10.0]})
+    assert (apart.low, apart.mean, apart.high) == (0, 5, 10)
+    assert interval({"a": [4.0]}).text() == "4"
+    assert interval({"a": [1.0, 2.0]}).deviation == pytest.approx(np.std([1, 2], ddof=1))
+
+
+def test_the_best_rate_is_the_smallest_error_and_then_the_smallest_rate():
+    assert baselines.best_rates({"m": {1e-4: 0.2, 1e-3: 0.1, 1e-2: 0.1}}) == {"m": 1e-3}
+
+
+def test_effects_are_ratios_between_corners_that_arrived():
+    costs = {"n = 1": 800.0, "bce, d = 2, heads": 400.0, "mse, d = 3, bit coordinate": 100.0,
+             "bce, d = 3, bit coordinate": 50.0, "bce, d = 3, heads": 400.0}  # fmt: skip
+    assert hypothesis.effects(costs) == pytest.approx(
+        {"MSE to BCE": 0.5, "d = 2 to d = 3": 1.0, "heads to bit coordinate": 0.125}
+    )
+
+
+def row(method, num_bits=8, lossless=True, iterations=100, ber=0.0, reference=True, checkpoints=None):
+    return {
+        "method": method, "signal": {"name": "p", "num_bits": num_bits}, "seed": 0, "lossless": lossless,
+        "iterations": iterations, "samples_seen": 8 * iterations, "seconds": 1.0, "reference": reference,
+        "metrics": {"psnr": None, "ssim": 1.0, "rmse": 0.0, "ber": ber}, "checkpoints": checkpoints or {},
+        "model": {"num_parameters": 10}, "history": [{"iteration": iterations, "ber_planes": [0.5, 0.1]}],
+    }  # fmt: skip
+
+
+def at(**errors):
+    planes = [0.1] * 8
+    return {
+        clock: {"iteration": 60, "ber": e, "psnr": 9.0, "ssim": 0.5, "rmse": 3.0, "ber_planes": planes}
+        for clock, e in errors.items()
+    }
+
+
+def judged(verdicts):
+    return {v.row or v.claim: v.verdict for v in verdicts}
+
+
+def test_table_1_is_judged_by_place_and_by_errors():
+    errors = dict(zip(baselines.METHODS, (0.37, 0.30, 0.22, 0.1456, 0.1382, 0.0), strict=True))
+    rows = [row(baselines.OURS)]
+    rows += [
+        row(m, reference=False, checkpoints=at(iteration=e, samples_seen=e / 2, seconds=e)) for m, e in errors.items()
+    ]
+    found = judged(baselines.verdicts(rows, "rate"))
+    assert found["table1/Kodak/ours"] == "reproduced"
+    assert found["table1/Kodak/SIREN"] == "reproduced"
+    assert found["table1/Kodak/FINER"] == "deviates"  # no wrong bit left at equal iterations
+    assert found["fig2"] == "reproduced"
+    assert found["fig3"] == "deviates"
+    assert found["fig5"] == "reproduced"
+    assert found["rate, 8 bits: no baseline is lossless after as many seconds"] == "deviates"
+
+
+def test_table_2_needs_a_lossless_backbone_and_one_that_fails_alone():
+    rows = []
+    for name in backbones.BACKBONES:
+        rows.append(row(f"{name} {backbones.OURS}", lossless=name != "DINER"))
+        rows.append(row(f"{name} {backbones.ALONE}", reference=False, checkpoints=at(iteration=0.1)))
+    found = judged(backbones.verdicts(rows))
+    assert found["table2/DINER/Kodak/ours"] == "deviates"
+    assert found["table2/DINER/Kodak/alone"] == "reproduced"
+    assert found["table2/Gauss/Kodak/ours"] == "reproduced"
+
+
+def test_table_3_needs_the_order_of_the_digits():
+    iterations = {"n = 1": 120, "n = 2": 130, "n = 4": 300, hypothesis.OURS: 80}
+    rows = [row(m, iterations=i) for m, i in iterations.items()] + [row("n = 8", lossless=False)]
+    rows += [row("bce, d = 2, heads", iterations=90), row("bce, d = 3, heads", iterations=91)]
+    found = judged(hypothesis.verdicts(rows))
+    assert found["fig8"] == found["table3/proposed/1"] == found["table3/SIREN/8"] == "reproduced"
+    assert found["a silent third input costs iterations, as the bound says"] == "deviates"
+
+
+def test_losses_are_judged_by_iterations():
+    by_loss = [row(m, iterations=i) for m, i in zip(loss_study.LOSSES, (100, 100, 150, 260), strict=True)]
+    by_colour = [row(m, iterations=i) for m, i in zip(loss_study.COLOUR, (100, 180), strict=True)]
+    silent = {"sigmoid_bce at 1": {"silent": 3}, "bce at 1": {"silent": 0}}
+    assert set(judged(loss_study.verdicts(by_loss, by_colour, silent)).values()) == {"reproduced"}
+
+
+def test_a_wrong_saturated_bit_is_silent_behind_the_sigmoid_only(tiny):
+    for loss, all_silent in (("sigmoid_bce", True), ("bce", False)):
+        done = lil.fit(
+            tiny, "bit_coordinate", "siren", 8, 1, recipe="paper", loss=loss, max_iterations=1, certify=False
+        )
+        last = done.model.network.layers[-1]
+        last.weight.data.zero_()
+        last.bias.data.fill_(40.0)  # every bit is said to be 1, and surely
+        wrong, silent = loss_study.silent_bits(done, tiny)
+        assert wrong > 0
+        assert silent == (wrong if all_silent else 0)
+
+
+def test_tables_show_every_method_and_what_was_not_reached():
+    rows = [row("ours"), row("slow", reference=False, checkpoints=at(iteration=0.25))]
+    assert "0.2500" in views.quality_table(rows, "iteration").data
+    assert "not reached" in views.quality_table(rows, "seconds").data
+    assert "1 of 1" in views.arrival_table(rows).data
+    assert views.means([row("a"), row("a", lossless=False)], "iterations") == {}
+    assert "run this chapter at profile cpu" in views.recorded_verdicts(None).data
+    assert json.dumps(rows)
