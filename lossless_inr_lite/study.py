@@ -6,7 +6,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from lossless_inr_lite.signals import Signal, load_signal
 
 PAPER_RATE = 1e-4
 HISTORY_ROWS = 40
+KEPT_AFTER = 20.0  # seconds of fitting, at most lost when a run is stopped
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,18 @@ class Case:
         return f"{Path(self.signal).stem}/{self.method}/{self.learning_rate:g}/{self.seed}"
 
 
+class _Done(NamedTuple):
+    case: Case
+    signal: Signal
+    fit: Fit
+    strip: Filmstrip
+
+
 def run_cases(cases: Sequence[Case], folder: Path, workers: int = 1) -> dict[str, dict[str, Any]]:
     """Rows by label, in the order of the cases; fits whose row lies in `folder` are not repeated.
 
     `workers` processes with one thread each share the work. One worker stays in this process, with all its
-    threads, and certifies what it has fitted together at the end.
+    threads, and certifies short fits together.
     """
     folder.mkdir(parents=True, exist_ok=True)
     missing = [case for case in cases if not _row_path(case, folder).is_file()]
@@ -76,17 +84,26 @@ def _row_path(case: Case, folder: Path) -> Path:
 
 
 def _run(cases: Sequence[Case], folder: Path) -> None:
-    """Fit, certify what ended without a wrong bit from its saved file, and write rows and, beside, frames as .npz."""
-    done = []
+    """Fit all, and keep what is done whenever it took longer than a new process that certifies it takes to start."""
+    done: list[_Done] = []
     for case in cases:
         signal, strip = load_signal(case.signal, size=case.size), Filmstrip(case.stops)
-        done.append((case, signal, _fit(case, signal, strip), strip))
-    exact = [(result, signal) for _, signal, result, _ in done if result.entry.wrong_bits == 0]
-    for (result, _), certificate in zip(exact, certify_models(exact), strict=True):
-        result.certificate = certificate
-    for case, signal, result, strip in done:
-        strip.save(_row_path(case, folder).with_suffix(".npz"))
-        write_json(_row_path(case, folder), _row(case, signal, result, strip))
+        done.append(_Done(case, signal, _fit(case, signal, strip), strip))
+        if sum(one.fit.history.entries[-1].seconds for one in done) > KEPT_AFTER:
+            _keep(done, folder)
+            done = []
+    _keep(done, folder)
+
+
+def _keep(done: Sequence[_Done], folder: Path) -> None:
+    """Certify what ended without a wrong bit from its saved file, and write rows and, beside, frames as .npz."""
+    exact = [one for one in done if one.fit.entry.wrong_bits == 0]
+    certificates = certify_models([(one.fit, one.signal) for one in exact])
+    for one, certificate in zip(exact, certificates, strict=True):
+        one.fit.certificate = certificate
+    for one in done:
+        one.strip.save(_row_path(one.case, folder).with_suffix(".npz"))
+        write_json(_row_path(one.case, folder), _row(one))
 
 
 def run_groups(
@@ -124,14 +141,15 @@ def _fit(case: Case, signal: Signal, strip: Filmstrip) -> Fit:
         return error.best
 
 
-def _row(case: Case, signal: Signal, done: Fit, strip: Filmstrip) -> dict[str, Any]:
+def _row(done: _Done) -> dict[str, Any]:
     """The fit's record, the method, the rate, and the quality at every stop that was reached."""
-    row = fit_record(done, signal)
+    case, strip = done.case, done.strip
+    row = fit_record(done.fit, done.signal)
     reached = strip.best_at
-    if done.stopped == "lossless" and strip.best:  # and stays so
+    if done.fit.stopped == "lossless" and strip.best:  # and stays so
         reached = dict.fromkeys(case.stops, strip.best) | reached
-    row["checkpoints"] = {clock: _quality(signal, *best) for clock, best in reached.items()}
-    row["history"] = _short(done.history)
+    row["checkpoints"] = {clock: _quality(done.signal, *best) for clock, best in reached.items()}
+    row["history"] = _short(done.fit.history)
     return {"method": case.method, "learning_rate": case.learning_rate, "reference": not case.stops, **row}
 
 

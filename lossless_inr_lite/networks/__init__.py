@@ -39,20 +39,33 @@ def build_network(
 ) -> nn.Module:
     """A network of that name, its weights drawn on the CPU from `seed` (None leaves them unset, for loading).
 
-    Raises InputError for an unknown name or option and for sizes out of range.
+    Raises InputError for an unknown name or option and for sizes and options out of range, all before anything of
+    these sizes is built: they may come from a file's header.
     """
     kind = NETWORKS[check_choice("network", name, list(NETWORKS))]
     sizes = (("hidden_features", hidden_features, MAX_FEATURES), ("hidden_layers", hidden_layers, MAX_LAYERS))
     for what, value, most in sizes:
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-            raise InputError(f"{what} is {value!r}: allowed are whole numbers from 1 to {most}")
-    known = [p.name for p in inspect.signature(kind).parameters.values() if p.kind is p.KEYWORD_ONLY]
-    for option in options or {}:
-        check_choice(f"option of {name}", option, known)
-    network = kind(problem, hidden_features, hidden_layers, **(options or {}))
+        _check_number(what, value, (1, most), (int,), whole=True)
+    ranges, defaults = kind.option_ranges(problem), inspect.signature(kind).parameters
+    for option, value in (options or {}).items():
+        check_choice(f"option of {name}", option, list(ranges))
+        whole = isinstance(defaults[option].default, int)
+        _check_number(f"option {option} of {name}", value, ranges[option], (int, float), whole)
+    try:
+        network = kind(problem, hidden_features, hidden_layers, **(options or {}))
+    except RuntimeError as error:  # torch counts bytes in 63 bits, and asks the system for them
+        raise InputError(f"a {name} of these sizes is too large: use a smaller network or larger tiles") from error
     if seed is not None:
         network.initialise(torch.Generator().manual_seed(seed))
     return network
+
+
+def _check_number(what: str, value: float, allowed: tuple[float, float], types: tuple[type, ...], whole: bool) -> None:
+    """Raise InputError unless `value` is of one of the types and in the range; 16.0 is a whole number, for headers."""
+    number = isinstance(value, types) and not isinstance(value, bool)
+    if not number or not allowed[0] <= value <= allowed[1] or (whole and value != int(value)):
+        numbers = "whole numbers" if whole else "numbers"
+        raise InputError(f"{what} is {value!r}: allowed are {numbers} from {allowed[0]:.10g} to {allowed[1]:.10g}")
 
 
 def num_parameters(network: nn.Module) -> int:

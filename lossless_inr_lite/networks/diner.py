@@ -37,6 +37,10 @@ class Diner(Siren):
         self.sides = problem.sides
         self.table = nn.Parameter(torch.empty(problem.groups, math.prod(problem.sides), features))
 
+    @classmethod
+    def option_ranges(cls, problem: Problem) -> dict[str, tuple[float, float]]:
+        return super().option_ranges(problem) | {"table_features": (1, 1024)}
+
     def encode(self, x: Tensor) -> Tensor:
         """(1, S, in) -> (groups, S, table_features + further inputs)."""
         axes = len(self.sides)

@@ -30,6 +30,10 @@ class Finer(Siren):
         super().__init__(problem, hidden_features, hidden_layers, first_omega_0=first_omega_0, omega_0=omega_0)
         self.first_bias_scale = first_bias_scale
 
+    @classmethod
+    def option_ranges(cls, problem: Problem) -> dict[str, tuple[float, float]]:
+        return super().option_ranges(problem) | {"first_bias_scale": (0, 1e6)}
+
     def initialise(self, generator: torch.Generator) -> None:
         """Draw all weights from the published distributions."""
         super().initialise(generator)

@@ -21,6 +21,10 @@ class Gauss(Perceptron):
         super().__init__(problem, hidden_features, hidden_layers)
         self.sigma = sigma
 
+    @classmethod
+    def option_ranges(cls, problem: Problem) -> dict[str, tuple[float, float]]:
+        return {"sigma": (1e-6, 1e6)}
+
     def activate(self, x: Tensor, layer: int) -> Tensor:
         return torch.exp(-(x**2) / (2 * self.sigma**2))
 

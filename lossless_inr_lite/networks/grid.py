@@ -10,8 +10,8 @@ from torch import Tensor
 def positions(x: Tensor, sides: Sequence[int]) -> Tensor:
     """(S, axes) coordinates of grid points -> (S,) flat index of each on a grid of `sides` points an axis."""
     index = torch.zeros(len(x), dtype=torch.int64, device=x.device)
-    for axis, side in enumerate(sides):
-        index = index * side + ((x[:, axis] + 1) / 2 * (side - 1)).round().to(torch.int64)
+    for axis, side in enumerate(sides):  # in float64: 1 + x would cost float32 its last digits
+        index = index * side + ((x[:, axis].double() + 1) / 2 * (side - 1)).round().to(torch.int64)
     return index
 
 

@@ -5,21 +5,20 @@ ACM Transactions on Graphics, 2022.
 import torch
 from torch import Tensor, nn
 
-from lossless_inr_lite.networks.encoded import ReluPe
 from lossless_inr_lite.networks.grid import corners, levels
-from lossless_inr_lite.networks.perceptron import Perceptron
+from lossless_inr_lite.networks.perceptron import Rectified
 from lossless_inr_lite.networks.problem import Problem
 
 PRIMES = (1, 2654435761, 805459861, 3674653429)  # Eq. 4; the fourth is that of the authors' code
 
 
-class InstantNgp(Perceptron):
+class InstantNgp(Rectified):
     """Features of `num_levels` grids, interpolated multilinearly, then a perceptron with ReLU (Sections 3 and 4).
 
-    Grids grow geometrically from `coarsest` cells an axis to the longest side of the signal (Eq. 2 and 3). Each has at
-    most 2^`log2_entries` entries of `level_features` numbers, started from U(+-1e-4); where the grid has more
-    points, points share entries by a spatial hash (Eq. 4). All coordinates, the bit's index too, are axes of the
-    grids. Perceptron weights start from Glorot's distribution.
+    Grids grow geometrically from `coarsest` cells an axis to the longest side of the signal (Eq. 2 and 3), which is
+    also the coarsest where it is below 16. Each has at most 2^`log2_entries` entries of `level_features` numbers,
+    started from U(+-1e-4); where the grid has more points, points share entries by a spatial hash (Eq. 4). All
+    coordinates, the bit's index too, are axes of the grids. Perceptron weights start from Glorot's distribution.
     """
 
     recommended_learning_rate = 1e-2
@@ -37,10 +36,16 @@ class InstantNgp(Perceptron):
     ) -> None:
         count, features = int(num_levels), int(level_features)
         super().__init__(problem, hidden_features, hidden_layers, count * features)
-        self.resolutions = levels(int(coarsest), max(int(coarsest), *problem.sides), count)
+        finest = max(problem.sides)
+        self.resolutions = levels(min(int(coarsest), finest), finest, count)
         axes, most = problem.in_features, 2 ** int(log2_entries)
         sizes = [min((resolution + 1) ** axes, most) for resolution in self.resolutions]
         self.tables = nn.ParameterList(torch.empty(problem.groups, size, features) for size in sizes)
+
+    @classmethod
+    def option_ranges(cls, problem: Problem) -> dict[str, tuple[float, float]]:
+        finest = max(problem.sides)
+        return {"num_levels": (1, 64), "level_features": (1, 64), "log2_entries": (1, 24), "coarsest": (1, finest)}
 
     def encode(self, x: Tensor) -> Tensor:
         """(1, S, in) -> (groups, S, num_levels level_features)."""
@@ -51,13 +56,10 @@ class InstantNgp(Perceptron):
             features.append((entries * weights[..., None]).sum(dim=2))
         return torch.cat(features, dim=-1)
 
-    def activate(self, x: Tensor, layer: int) -> Tensor:
-        return torch.relu(x)
-
     @torch.no_grad()
     def initialise(self, generator: torch.Generator) -> None:
         """Draw the tables, and the perceptron's weights."""
-        ReluPe.initialise(self, generator)  # type: ignore[arg-type]
+        super().initialise(generator)
         for table in self.tables:
             table.uniform_(-1e-4, 1e-4, generator=generator)
 

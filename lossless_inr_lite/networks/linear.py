@@ -52,5 +52,6 @@ class GroupedComplexLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         groups = self.weight.shape[0]
-        weight, bias = torch.view_as_complex(self.weight), torch.view_as_complex(self.bias)
+        # not view_as_complex: weights may be slices of one long row, at odd places
+        weight, bias = (torch.complex(part[..., 0], part[..., 1]) for part in (self.weight, self.bias))
         return torch.baddbmm(bias, x.expand(groups, -1, -1), weight)

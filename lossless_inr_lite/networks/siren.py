@@ -8,6 +8,8 @@ from torch import Tensor
 from lossless_inr_lite.networks.perceptron import Perceptron
 from lossless_inr_lite.networks.problem import Problem
 
+OMEGAS = (1e-6, 1e9)  # above 0; `fast` takes the sides of tiles for the first
+
 
 class Siren(Perceptron):
     """x -> sin(omega_0 (W x + b)) in every hidden layer.
@@ -29,6 +31,10 @@ class Siren(Perceptron):
     ) -> None:
         super().__init__(problem, hidden_features, hidden_layers, encoded_features)
         self.omegas = [first_omega_0] + [omega_0] * hidden_layers
+
+    @classmethod
+    def option_ranges(cls, problem: Problem) -> dict[str, tuple[float, float]]:
+        return {"first_omega_0": OMEGAS, "omega_0": OMEGAS}
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw all weights from the published distributions."""

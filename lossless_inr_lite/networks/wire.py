@@ -33,6 +33,10 @@ class Wire(Perceptron):
         self.layers[0] = GroupedLinear(problem.groups, problem.in_features, complex_features)
         self.omega_0, self.scale_0 = omega_0, scale_0
 
+    @classmethod
+    def option_ranges(cls, problem: Problem) -> dict[str, tuple[float, float]]:
+        return {"omega_0": (1e-6, 1e6), "scale_0": (1e-6, 1e6)}
+
     def activate(self, x: Tensor, layer: int) -> Tensor:
         return torch.exp(1j * self.omega_0 * x - (self.scale_0 * x).abs().square())
 
