@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,11 +25,12 @@ class Filmstrip:
     """A `fit` callback that keeps (entry, words) at growing intervals, and always the first and the last evaluation.
 
     `stops` names moments by clock. `best_at` then holds, by clock, the evaluation with the fewest wrong bits of all
-    not beyond that moment, and the fit ends once all moments have passed.
+    not beyond that moment, and the fit ends once all moments have passed. After `patience` seconds it no longer
+    waits for those of `samples_seen`.
     """
 
-    def __init__(self, stops: Mapping[str, float] | None = None) -> None:
-        self.stops = dict(stops or {})
+    def __init__(self, stops: Mapping[str, float] | None = None, patience: float = math.inf) -> None:
+        self.stops, self.patience = dict(stops or {}), patience
         self.best: tuple[Entry, np.ndarray] | None = None
         self.best_at: dict[str, tuple[Entry, np.ndarray]] = {}
         self.entries: list[Entry] = []
@@ -50,7 +52,8 @@ class Filmstrip:
         self._newest_only_stands_in = len(self.entries) > 2 and entry.seconds < self._due
         if not self._newest_only_stands_in:
             self._due = entry.seconds * GROWTH
-        return bool(self.stops) and self.best_at.keys() == self.stops.keys()
+        awaited = self.stops.keys() - ({"samples_seen"} if entry.seconds > self.patience else set())
+        return bool(self.stops) and self.best_at.keys() >= awaited
 
     def clock(self, name: str) -> list[float]:
         """One field of the kept entries: "seconds", "iteration" or "samples_seen"."""

@@ -1,6 +1,7 @@
 """Studies: many fits that differ in a few things, each kept in a file of its own, so that a stopped run goes on."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -32,7 +33,8 @@ class Case:
     """One fit of a study by the paper's recipe. `method` is its name in tables; the other fields as in `fit`.
 
     `stops` are moments by clock ("iteration", "samples_seen", "seconds") at which the quality of the best weights so
-    far is noted; the fit ends once all have passed. Without stops it ends when lossless.
+    far is noted; the fit ends once all have passed, or all but "samples_seen" after `patience` seconds. Without
+    stops it ends when lossless.
     """
 
     method: str
@@ -48,6 +50,7 @@ class Case:
     max_iterations: int = 20_000
     max_seconds: float = 600.0
     stops: Mapping[str, float] = field(default_factory=dict)
+    patience: float = math.inf
     options: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -87,7 +90,7 @@ def _run(cases: Sequence[Case], folder: Path) -> None:
     """Fit all, and keep what is done whenever it took longer than a new process that certifies it takes to start."""
     done: list[_Done] = []
     for case in cases:
-        signal, strip = load_signal(case.signal, size=case.size), Filmstrip(case.stops)
+        signal, strip = load_signal(case.signal, size=case.size), Filmstrip(case.stops, case.patience)
         done.append(_Done(case, signal, _fit(case, signal, strip), strip))
         if sum(one.fit.history.entries[-1].seconds for one in done) > KEPT_AFTER:
             _keep(done, folder)
@@ -109,15 +112,15 @@ def _keep(done: Sequence[_Done], folder: Path) -> None:
 def run_groups(
     groups: Sequence[Sequence[Case]], folder: Path, workers: int = 1, patience: float = 1.0
 ) -> dict[str, dict[str, Any]]:
-    """The first case of every group until lossless; then the others until they have used its iterations, samples and
-    seconds, or `patience` times its seconds. Rows by label.
+    """The first case of every group until lossless; then the others until they have used its iterations, its seconds
+    and its samples; for the samples alone no more than `patience` times its seconds. Rows by label.
     """
     rows = run_cases([reference for reference, *_ in groups], folder, workers)
     others = []
     for reference, *rest in groups:
         last = rows[reference.label]["history"][-1]
         stops = {clock: last[clock] for clock in CLOCKS}
-        others += [replace(case, stops=stops, max_seconds=patience * last["seconds"] + 1) for case in rest]
+        others += [replace(case, stops=stops, patience=patience * last["seconds"]) for case in rest]
     return rows | run_cases(others, folder, workers)
 
 

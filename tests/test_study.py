@@ -28,6 +28,12 @@ def test_a_stop_keeps_the_best_weights_so_far_and_ends_the_fit():
     assert ended == [False] * 6 + [True]
 
 
+def test_patience_ends_the_wait_for_samples_only():
+    strip = Filmstrip({"iteration": 2, "samples_seen": 1000}, patience=0.35)
+    assert [strip(entry(i, 9), np.zeros(1)) for i in range(6)] == [False] * 4 + [True] * 2
+    assert strip.best_at.keys() == {"iteration"}
+
+
 def test_frames_survive_their_file(tmp_path):
     strip = Filmstrip()
     for i in range(40):
