@@ -213,7 +213,7 @@ def test_an_unknown_parameter_is_named_with_the_known_ones():
         ({"size": 2}, r"parameter size is 2: it should be greater than or equal to 4"),
         ({"seed": 1.5}, "parameter seed is 1.5"),
         ({"profile": "fast"}, r"parameter profile is 'fast': it should be 'smoke', 'lite', 'cpu' or 'paper'"),
-        ({"network": "mlp"}, r"unknown value of parameter network 'mlp': allowed are tanh_pe"),
+        ({"network": "mlp"}, r"unknown value of parameter network 'mlp': allowed are diner, finer"),
         ({"device": "tpu"}, r"unknown value of parameter device 'tpu'"),
         ({"max_seconds": 0.0}, "greater than 0"),
         ({"colour": "red"}, "not in the vocabulary"),

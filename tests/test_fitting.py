@@ -133,9 +133,9 @@ def test_decisions_that_hang_on_rounding_are_not_taken_for_lossless(tiny, monkey
     [
         (
             {"formulation": "bits"},
-            "unknown formulation 'bits': allowed are amplitude, bit_coordinate, bit_heads, parallel_bits",
+            "unknown formulation 'bits': allowed are amplitude, bit_colour_coordinate, bit_coordinate",
         ),
-        ({"network": "mlp"}, "unknown network 'mlp': allowed are tanh_pe"),
+        ({"network": "mlp"}, "unknown network 'mlp': allowed are diner, finer"),
         ({"recipe": "slow"}, "unknown recipe 'slow': allowed are fast, paper"),
         ({"loss": "l3"}, "unknown loss 'l3': allowed are"),
         ({"device": "tpu"}, "unknown device 'tpu': allowed are auto, cpu, cuda"),
