@@ -160,7 +160,7 @@ def test_table_3_needs_the_order_of_the_digits():
 def test_losses_are_judged_by_iterations():
     by_loss = [row(m, iterations=i) for m, i in zip(loss_study.LOSSES, (100, 100, 150, 260), strict=True)]
     by_colour = [row(m, iterations=i) for m, i in zip(loss_study.COLOUR, (100, 180), strict=True)]
-    silent = {"sigmoid_bce at 1": {"silent": 3}, "bce at 1": {"silent": 0}}
+    silent = {"sigmoid_bce at 1": {"silent": 3, "wrong": 5}, "bce at 1": {"silent": 0, "wrong": 5}}
     assert set(judged(loss_study.verdicts(by_loss, by_colour, silent)).values()) == {"reproduced"}
 
 
@@ -172,9 +172,17 @@ def test_a_wrong_saturated_bit_is_silent_behind_the_sigmoid_only(tiny):
         last = done.model.network.layers[-1]
         last.weight.data.zero_()
         last.bias.data.fill_(40.0)  # every bit is said to be 1, and surely
-        wrong, silent = loss_study.silent_bits(done, tiny)
-        assert wrong > 0
-        assert silent == (wrong if all_silent else 0)
+        count = loss_study.silent_bits(done, tiny)
+        assert count["wrong"] > 0
+        assert count["silent"] == (count["wrong"] if all_silent else 0)
+        assert count["largest_logit"] == pytest.approx(40)
+
+
+def test_behind_the_sigmoid_the_gradient_vanishes_above_16_6():
+    slopes = loss_study.gradients([5.0, 16.0, 17.0])
+    assert slopes["bce"] == pytest.approx([1, 1, 1], abs=0.01)
+    assert slopes["sigmoid_bce"][0] == pytest.approx(1, abs=0.01)
+    assert slopes["sigmoid_bce"][2] == 0
 
 
 def test_tables_show_every_method_and_what_was_not_reached():
