@@ -28,6 +28,7 @@ class Vocabulary(BaseModel):
     signal: str
     signals: str
     deep_signals: str
+    paper_signals: str
     deep_signal: str
     fake_bits: Annotated[int, Field(ge=1, le=15)]
     size: Annotated[int, Field(ge=4, le=8192)]
@@ -39,7 +40,6 @@ class Vocabulary(BaseModel):
     seed: Annotated[int, Field(ge=0)]
     seeds: Annotated[int, Field(ge=1, le=100)]
     learning_rate: Annotated[float, Field(gt=0, le=1)]
-    rates: Literal["paper", "best", "both"]
     sweep_samples: Annotated[int, Field(ge=0)]
     workers: Annotated[int, Field(ge=1, le=256)]
     max_iterations: Annotated[int, Field(ge=1)]

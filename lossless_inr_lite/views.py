@@ -69,6 +69,23 @@ def quality_table(rows: Iterable[Row], clock: str) -> Markdown:
     return table(head, lines)
 
 
+def quality_facts(rows: Iterable[Row]) -> dict[str, Any]:
+    """The tables' counts and mean BER for pages to quote: bits -> method -> clock -> fits, exact, ber."""
+    rows, facts = list(rows), {}
+    for num_bits in sorted({row["signal"]["num_bits"] for row in rows}):
+        facts[str(num_bits)] = {
+            method: {clock: _counts(found) for clock in CLOCK_NAMES
+                     if (found := [q for row in group if (q := quality(row, clock))])}
+            for method, group in by_method(of_bits(rows, num_bits)).items()
+        }  # fmt: skip
+    return facts
+
+
+def _counts(found: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    errors = [q["ber"] for q in found]
+    return {"fits": len(errors), "exact": errors.count(0), "ber": sum(errors) / len(errors)}
+
+
 def _mean(values: Sequence[float | None], form: str) -> str:
     """Mean of those that are finite; nothing when none is, as SSIM of pictures smaller than its window."""
     finite = [value for value in values if value is not None]

@@ -187,6 +187,9 @@ def test_behind_the_sigmoid_the_gradient_vanishes_above_16_6():
 
 def test_tables_show_every_method_and_what_was_not_reached():
     rows = [row("ours"), row("slow", reference=False, checkpoints=at(iteration=0.25))]
+    facts = views.quality_facts(rows)["8"]
+    assert facts["ours"]["seconds"] == {"fits": 1, "exact": 1, "ber": 0}
+    assert facts["slow"] == {"iteration": {"fits": 1, "exact": 0, "ber": 0.25}}
     assert "0.2500" in views.quality_table(rows, "iteration").data
     assert "not reached" in views.quality_table(rows, "seconds").data
     assert "1 of 1" in views.arrival_table(rows).data
