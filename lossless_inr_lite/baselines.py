@@ -20,7 +20,7 @@ METHODS = {  # the paper's name -> ours; all but the method itself ask for ampli
     "FINER": "finer",
 }
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
-PATIENCE = 1.25  # times the method's seconds, for baselines that need longer for as many samples
+PATIENCE = 2.0  # times the method's seconds, for baselines that need longer for as many samples
 
 
 def cases(template: Case, rates: Mapping[str, float] | None = None) -> list[Case]:

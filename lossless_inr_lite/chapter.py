@@ -35,11 +35,11 @@ class Chapter:
         self.device = fit.device
 
     def add_rows(self, rows: Mapping[str, Mapping[str, Any]], prefix: str = "") -> None:
-        """Keep the rows of a study; of certificates only how many ways of decoding there were."""
-        for label, row in rows.items():
+        """Keep the rows of a study, numbered; of certificates only how many ways of decoding there were."""
+        for number, (label, row) in enumerate(rows.items()):
             proof = row["certificate"]
             proof = proof and {**proof, "ways": len(proof["ways"])}
-            self.fits[prefix + label] = {**row, "certificate": proof}
+            self.fits[prefix + label] = {**row, "certificate": proof, "number": number}
         self.device = next((row["device"] for row in rows.values()), self.device)
 
     def judge(self, *verdicts: Verdict) -> Markdown:

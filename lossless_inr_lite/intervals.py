@@ -19,9 +19,9 @@ class Interval:
     count: int
 
     def text(self, form: str = ",.0f") -> str:
-        """``mean (low to high)``; of a single value the value."""
-        mean = format(self.mean, form)
-        return mean if self.count == 1 else f"{mean} ({format(self.low, form)} to {format(self.high, form)})"
+        """``mean +- deviation (low to high)``; of a single value the value."""
+        mean, deviation, low, high = (format(x, form) for x in (self.mean, self.deviation, self.low, self.high))
+        return mean if self.count == 1 else f"{mean} +- {deviation} ({low} to {high})"
 
 
 def interval(values: Mapping[str, Sequence[float]]) -> Interval:

@@ -111,12 +111,16 @@ def show_movie(path: str | Path, poster: np.ndarray, label: str) -> HTML:
 
 def _frame(strips: Mapping[str, Filmstrip], truth: np.ndarray, num_bits: int, seconds: float) -> np.ndarray:
     titles = {"truth": truth} | {LABELS.get(name, name): strip.at("seconds", seconds) for name, strip in strips.items()}
-    figure, row = plt.subplots(1, len(titles), figsize=(2.2 * len(titles), 2.7), dpi=100)
-    for axes, (title, words) in zip(row, titles.items(), strict=True):
+    columns = len(titles) if len(titles) < 6 else -(-len(titles) // 2)
+    lines = -(-len(titles) // columns)
+    figure, grid = plt.subplots(lines, columns, figsize=(2.2 * columns, 2.7 * lines), dpi=100, squeeze=False)
+    for axes in grid.flat[len(titles) :]:
+        axes.set_axis_off()
+    for axes, (title, words) in zip(grid.flat, titles.items(), strict=False):
         wrong = np.count_nonzero((words != truth).any(axis=-1))
         note = "" if title == "truth" else "\nexact" if not wrong else f"\n{wrong} wrong pixels"
         show_picture(axes, words, num_bits, title + note)
-    figure.suptitle(f"{seconds:.2f} s", fontsize=9, y=0.04)
+    figure.suptitle(f"{seconds:.2f} s", fontsize=9, y=0.1 / figure.get_figheight())
     figure.tight_layout()
     figure.canvas.draw()
     pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()  # type: ignore[attr-defined]

@@ -17,9 +17,9 @@ CLOCK_NAMES = {"iteration": "iterations", "samples_seen": "samples seen", "secon
 
 
 def by_method(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """Rows of a study by method, in the order in which methods first come."""
+    """Rows of a study by method, in the order in which methods first came: that of a record's keys is alphabetical."""
     groups: dict[str, list[Row]] = {}
-    for row in rows:
+    for row in sorted(rows, key=lambda row: row.get("number", 0)):
         groups.setdefault(row["method"], []).append(row)
     return groups
 
@@ -98,8 +98,7 @@ def arrival_table(rows: Iterable[Row]) -> Markdown:
     for method, group in by_method(rows).items():
         arrived = [row for row in group if row["lossless"]]
         cells = [mean_of(arrived, lambda row, c=cost: row[c]) for cost in ("iterations", "samples_seen", "seconds")]
-        texts = [f"{c.text(f)} +- {format(c.deviation, f)}" if c else "-"
-                 for c, f in zip(cells, (",.0f", ",.0f", ".1f"), strict=True)]  # fmt: skip
+        texts = [c.text(f) if c else "-" for c, f in zip(cells, (",.0f", ",.0f", ".1f"), strict=True)]
         worst = max(row["metrics"]["ber"] for row in group)
         lines.append((method, f"{len(arrived)} of {len(group)}", *texts, f"{worst:.4f}" if worst else "0"))
     head = ("method", "certified lossless", "iterations", "samples seen", "seconds", "largest BER at the end")
@@ -119,7 +118,7 @@ def sweep_table(table_of: Mapping[str, Mapping[float, float]]) -> Markdown:
 
 def course(rows: Iterable[Row]) -> Figure:
     """BER and PSNR of the first picture's first seed, a line a method."""
-    rows = list(rows)
+    rows = sorted(rows, key=lambda row: row.get("number", 0))
     first = {row["method"]: row for row in rows
              if (row["signal"]["name"], row["seed"]) == (rows[0]["signal"]["name"], rows[0]["seed"])}  # fmt: skip
     return fit_curves({m: history(row) for m, row in first.items()}, {m: row["lossless"] for m, row in first.items()})
