@@ -14,7 +14,7 @@ import torch
 
 from lossless_inr_lite.atomic import write_json
 from lossless_inr_lite.certify import certify_models
-from lossless_inr_lite.errors import DivergedError
+from lossless_inr_lite.errors import DivergedError, InputError
 from lossless_inr_lite.fitting import Fit, fit
 from lossless_inr_lite.history import Entry, History
 from lossless_inr_lite.metrics import image_metrics
@@ -57,6 +57,19 @@ class Case:
     def label(self) -> str:
         """What tells this fit from the others of its study."""
         return f"{Path(self.signal).stem}/{self.method}/{self.learning_rate:g}/{self.seed}"
+
+
+def spread(case: Case, signals: str, seeds: int = 1) -> list[Case]:
+    """The case for every picture among the comma-separated `signals` and every seed below `seeds`.
+
+    Raises InputError, before any fit, when one of them cannot be read at the case's size.
+    """
+    names = [name.strip() for name in signals.split(",") if name.strip()]
+    if not names:
+        raise InputError(f"signals is {signals!r}: at least one picture is needed, several are separated by commas")
+    for name in names:
+        load_signal(name, size=case.size)
+    return [replace(case, signal=name, seed=seed) for seed in range(seeds) for name in names]
 
 
 class _Done(NamedTuple):

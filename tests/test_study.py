@@ -10,9 +10,10 @@ import lossless_inr_lite as lil
 from lossless_inr_lite import backbones, baselines, hypothesis, loss_study, views
 from lossless_inr_lite.certify import certify_models
 from lossless_inr_lite.history import Entry
+from lossless_inr_lite.image_files import write_image
 from lossless_inr_lite.intervals import interval
 from lossless_inr_lite.movies import Filmstrip
-from lossless_inr_lite.study import Case, film, run_cases, run_groups
+from lossless_inr_lite.study import Case, film, run_cases, run_groups, spread
 
 SMALL = Case("", "astronaut", 4, "bit_coordinate", "siren", 24, 2, learning_rate=1e-3, max_seconds=20.0)
 
@@ -54,6 +55,27 @@ def test_a_run_that_was_stopped_goes_on(tmp_path):
     assert both[cases[0].label] == first[cases[0].label]
     assert [row["lossless"] for row in both.values()] == [True, True]
     assert film(cases[1], tmp_path).words[-1].shape == (4, 4, 3)
+
+
+def test_a_study_reads_every_picture_before_it_starts():
+    plain = replace(SMALL, signal="")
+    assert [(c.signal, c.seed) for c in spread(plain, "astronaut, coffee", 2)] == [
+        ("astronaut", 0), ("coffee", 0), ("astronaut", 1), ("coffee", 1),
+    ]  # fmt: skip
+    with pytest.raises(lil.InputError, match="astronot does not exist"):
+        spread(plain, "astronaut,astronot")
+    with pytest.raises(lil.InputError, match="at least one picture"):
+        spread(plain, " , ")
+
+
+def test_a_data_folder_is_known_by_name(tmp_path, monkeypatch):
+    (tmp_path / "set").mkdir()
+    source = lil.load_image("astronaut", size=8)
+    write_image(tmp_path / "set" / "mine-1.png", source.samples, 8)
+    monkeypatch.setenv("LOSSLESS_INR_DATA", str(tmp_path))
+    assert np.array_equal(lil.load_image("mine-1").samples, source.samples)
+    with pytest.raises(lil.InputError, match="LOSSLESS_INR_DATA"):
+        lil.load_image("mine-2")
 
 
 def test_baselines_are_measured_at_the_methods_own_cost(tmp_path):
