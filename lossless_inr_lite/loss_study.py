@@ -1,4 +1,4 @@
-"""Fig. 11 and Table 8: which loss, colour as a coordinate, and the wrong bits that get no gradient."""
+"""Fig. 11 and Table 8: which loss, what is a coordinate and what a network, and the wrong bits without a gradient."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -19,6 +19,7 @@ from lossless_inr_lite.views import Row, by_method, means
 
 LOSSES = {"BCE": "bce", "sigmoid, then BCE": "sigmoid_bce", "MSE": "mse", "MAE": "mae"}
 COLOUR = {"(h, w, i)": "bit_coordinate", "(h, w, i, c)": "bit_colour_coordinate"}
+PARALLEL = "one network a plane"
 
 
 def losses(templates: Sequence[Case], folder: Path, workers: int = 1) -> dict[str, dict[str, Any]]:
@@ -32,10 +33,16 @@ def losses(templates: Sequence[Case], folder: Path, workers: int = 1) -> dict[st
 
 
 def colours(templates: Sequence[Case], folder: Path, workers: int = 1) -> dict[str, dict[str, Any]]:
-    """The bit coordinate with colour as three outputs, and as a fourth coordinate."""
-    every = [
-        replace(template, method=name, formulation=posed) for template in templates for name, posed in COLOUR.items()
-    ]
+    """The bit coordinate with colour as three outputs, and as a fourth coordinate; and one network for every plane.
+
+    The networks of the last have about as many parameters together as the others.
+    """
+    every = []
+    for template in templates:
+        every += [replace(template, method=name, formulation=posed) for name, posed in COLOUR.items()]
+        planes = load_signal(template.signal, size=template.size).num_bits
+        width = max(1, round(template.hidden_features / planes**0.5))
+        every.append(replace(template, method=PARALLEL, formulation="parallel_bits", hidden_features=width))
     return run_cases(every, folder, workers)
 
 
