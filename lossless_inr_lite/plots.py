@@ -1,5 +1,6 @@
 """The figures of the book: plain matplotlib, one colour a formulation in all chapters."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -96,14 +97,21 @@ def fit_curves(histories: Mapping[str, History], lossless: Mapping[str, bool]) -
     return figure
 
 
-def error_maps(decoded: Mapping[str, np.ndarray], truth: np.ndarray, num_bits: int) -> Figure:
-    """Pictures above, the largest error of any channel below, in steps on a logarithmic scale; black is exact."""
+def error_maps(
+    decoded: Mapping[str, np.ndarray], truth: np.ndarray, num_bits: int, marked_from: float = math.inf
+) -> Figure:
+    """Pictures above, the largest error of any channel below, in steps on a logarithmic scale; black is exact.
+
+    A dot marks each pixel with an error of `marked_from` steps or more.
+    """
     figure, grid = plt.subplots(2, len(decoded), figsize=(9, 18 / len(decoded) + 0.5), squeeze=False)
     for column, (name, words) in enumerate(decoded.items()):
         show_picture(grid[0, column], words, num_bits, LABELS.get(name, name))
         error = np.abs(words.astype(np.int64) - truth.astype(np.int64)).max(axis=-1)
         scale = np.log2(1.0 + error) / num_bits
         grid[1, column].imshow(scale, cmap="inferno", vmin=0, vmax=1, interpolation="nearest")
+        rows, columns = np.nonzero(error >= marked_from)
+        grid[1, column].scatter(columns, rows, s=3, color="#56B4E9")
         note = f"{np.count_nonzero(error)} wrong pixels" + ("\n" if len(decoded) > 4 else ", ")
         grid[1, column].set_title(note + f"largest error {error.max()}", fontsize=8)
         grid[1, column].set_axis_off()
