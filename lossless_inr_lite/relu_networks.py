@@ -39,7 +39,7 @@ class ReluNetwork:
     @property
     def num_nonzero(self) -> int:
         """Weights and biases that are not 0."""
-        return sum(int(w.count_nonzero()) + np.count_nonzero(b) for w, b in zip(self.weights, self.biases, strict=True))
+        return int(sum(np.count_nonzero(part) for part in (*(w.data for w in self.weights), *self.biases)))
 
     @property
     def hidden_layers(self) -> int:
