@@ -35,7 +35,7 @@ def max_convolution(centres: np.ndarray, values: np.ndarray, lipschitz: float) -
         biases.append(_split(count) @ bias)
         affine, count = _join(count), -(-count // 2)
         bias = np.zeros(count)
-    return ReluNetwork(tuple(csr_array(weight) for weight in [*weights, affine]), (*biases, bias))
+    return ReluNetwork(d, tuple(csr_array(weight) for weight in [*weights, affine]), (*biases, bias))
 
 
 def approximate(
@@ -51,7 +51,7 @@ def approximate(
     centres = cell_centres(side, d, float(a), float(b))
     values = function(centres)
     if side == 1:
-        return ReluNetwork((csr_array((1, d)),), (values.astype(np.float64),))
+        return ReluNetwork(d, (csr_array((1, d)),), (values.astype(np.float64),))
     return max_convolution(centres, values, float(lipschitz))
 
 

@@ -21,15 +21,16 @@ PARTS = ("data", "indices", "indptr", "bias")
 
 @dataclass(frozen=True, eq=False)
 class ReluNetwork:
-    """x -> W_m relu(... relu(W_1 x + b_1) ...) + b_m; `weights` (out, in) in CSR form, `biases` (out,)."""
+    """x -> W_m relu(... relu(W_1 x + b_1) ...) + b_m; `weights` (out, in), `biases` (out,); x has `inputs` numbers."""
 
+    inputs: int
     weights: tuple[csr_array, ...]
     biases: tuple[np.ndarray, ...]
 
     @property
     def widths(self) -> list[int]:
         """Numbers that enter, every hidden layer's neurons, numbers that come out."""
-        return [self.weights[0].shape[1], *(weight.shape[0] for weight in self.weights)]
+        return [self.inputs, *map(len, self.biases)]
 
     @property
     def num_parameters(self) -> int:
@@ -47,9 +48,9 @@ class ReluNetwork:
 
     def __call__(self, points: np.ndarray, precision: type[np.floating] = np.float64) -> np.ndarray:
         """Values at `points` (P, d), shape (P, outputs), computed in `precision`; in pieces of bounded memory."""
-        if points.ndim != 2 or points.shape[1] != self.widths[0]:
-            raise InputError(f"the points have shape {points.shape}: (points, {self.widths[0]}) is needed")
-        weights = [weight.astype(precision) for weight in self.weights]
+        if points.ndim != 2 or points.shape[1] != self.inputs:
+            raise InputError(f"the points have shape {points.shape}: (points, {self.inputs}) is needed")
+        weights = [csr_array(weight, dtype=precision) for weight in self.weights]
         biases = [bias.astype(precision)[:, None] for bias in self.biases]
         pieces = math.ceil(len(points) / max(1, ENTRIES_AT_ONCE // max(self.widths)))
         parts = [_forward(weights, biases, part.T.astype(precision)) for part in np.array_split(points, max(1, pieces))]
@@ -73,7 +74,7 @@ def save_networks(path: str | Path, networks: Sequence[ReluNetwork]) -> Path:
             parts = (weight.data.astype(np.float32), weight.indices.astype(np.int32), weight.indptr.astype(np.int32),
                      bias.astype(np.float32))  # fmt: skip
             tensors |= {f"{number}.{layer}.{name}": part for name, part in zip(PARTS, parts, strict=True)}
-    inputs = [network.widths[0] for network in networks]
+    inputs = [network.inputs for network in networks]
     layers = [len(network.weights) for network in networks]
     with replacing(path) as temporary:
         save_file(tensors, temporary, {"relu_networks": json.dumps({"inputs": inputs, "layers": layers})})
@@ -101,4 +102,4 @@ def _network(tensors: dict[str, np.ndarray], number: int, inputs: int, layers: i
         weights.append(weight)
         biases.append(bias)
         width = len(bias)
-    return ReluNetwork(tuple(weights), tuple(biases))
+    return ReluNetwork(inputs, tuple(weights), tuple(biases))

@@ -19,6 +19,7 @@ from lossless_inr_lite.max_convolution import Function, approximate, cell_centre
 from lossless_inr_lite.relu_networks import ReluNetwork, load_networks, save_networks
 from lossless_inr_lite.signals import Signal, area_means, centre_square, load_image
 
+ROUNDING = 1e-12  # of float64 sums, relative to the tolerance
 ASYMPTOTIC = 16  # centres from which on the largest terms decide the size
 PRINTED = ((1, 2), (2, 2), (4, 2), (8, 2), (1, 3), (8, 5))  # (n, d) of the values of U_d(n) / C in the paper
 SUFFIXES = {"K": 1e3, "M": 1e6, "G": 1e9}
@@ -91,17 +92,20 @@ def _slack(
 
 
 def exponents(rows: Iterable[Mapping[str, Any]]) -> dict[int, tuple[float, float]]:
-    """By d, the powers of the tolerance that dense and non-zero weights follow, from rows of at least 16 centres."""
-    result = {}
-    kept = [row for row in rows if row["centres"] >= ASYMPTOTIC and row["lipschitz"] == 1]
-    for d in sorted({row["d"] for row in kept}):
-        mine = [row for row in kept if row["d"] == d]
-        x = np.log([row["tolerance"] for row in mine])
-        slopes = [
-            np.polyfit(x, np.log([row[kind] for row in mine]), 1)[0] for kind in ("num_parameters", "num_nonzero")
-        ]
-        result[d] = (float(slopes[0]), float(slopes[1]))
-    return result
+    """By d, the powers of the tolerance that dense and non-zero weights follow, where L = 1.
+
+    From rows of at least 16 centres, the smooth function; a d with fewer than two such rows is left out.
+    """
+    kept = [r for r in rows if r["centres"] >= ASYMPTOTIC and (r["lipschitz"], r["function"]) == (1, "waves")]
+    groups = {d: [row for row in kept if row["d"] == d] for d in (1, 2, 3)}
+    return {
+        d: (_slope(mine, "num_parameters"), _slope(mine, "num_nonzero")) for d, mine in groups.items() if len(mine) > 1
+    }
+
+
+def _slope(rows: Sequence[Mapping[str, Any]], kind: str) -> float:
+    x, y = (np.log([row[key] for row in rows]) for key in ("tolerance", kind))
+    return float(np.polyfit(x, y, 1)[0])
 
 
 # A picture, stored -----------------------------------------------------------------------------------------
@@ -117,14 +121,20 @@ def analog(source: str, size: int) -> np.ndarray:
 
 
 def store_row(values: np.ndarray, num_bits: int, folder: Path) -> dict[str, Any]:
-    """Store `values` (H, W, C) at n bits, a network a channel; wrong bits of the saved file in both precisions."""
+    """Store `values` (H, W, C) at n bits, a network a channel; wrong bits of the saved file in both precisions.
+
+    `log_bound` is the decimal logarithm of C U_2(n) / C for all channels, with L of these n-bit values.
+    """
     words = quantise(values, num_bits)
     path = save_networks(folder / f"stored_{num_bits:02d}.safetensors", [stored(w) for w in np.moveaxis(words, -1, 0)])
     networks = load_networks(path)
-    wrong = {f"wrong_bits_{kind.__name__}": wrong_bits(networks, words, kind) for kind in (np.float32, np.float64)}
+    spacings = tuple(2 / max(1, n - 1) for n in words.shape[:2])
+    bound = size_bound(2, grid_lipschitz(words / (2.0**num_bits - 1), spacings), eps(num_bits))
     return {
         "num_bits": num_bits, "num_parameters": sum(n.num_parameters for n in networks), "bits": words.size * num_bits,
-        "num_nonzero": sum(n.num_nonzero for n in networks), "hidden_layers": networks[0].hidden_layers, **wrong,
+        "num_nonzero": sum(n.num_nonzero for n in networks), "hidden_layers": networks[0].hidden_layers,
+        "log_bound": log10(len(networks) * bound), "file_bytes": path.stat().st_size,
+        **{f"wrong_{kind.__name__}": wrong_bits(networks, words, kind) for kind in (np.float32, np.float64)},
     }  # fmt: skip
 
 
@@ -134,6 +144,16 @@ def wrong_bits(networks: Sequence[ReluNetwork], words: np.ndarray, precision: ty
     whole = np.rint(outputs).astype(np.int64)
     differing = np.bitwise_count(whole ^ words.reshape(whole.shape))
     return int(np.where(outputs == whole, differing, 32).sum())
+
+
+def between_pixels(values: np.ndarray, num_bits: int, side: int, factor: int) -> dict[str, np.ndarray]:
+    """A middle square of a picture (H, W, C), and its stored network seen `factor` times as finely; words."""
+    top = (len(values) - side) // 2
+    words = quantise(values[top : top + side, top : top + side], num_bits)
+    fine = positions((factor * (side - 1) + 1,) * 2) / factor
+    seen = [stored(channel)(fine)[:, 0] for channel in np.moveaxis(words, -1, 0)]
+    shown = np.stack(seen, axis=-1).reshape(*(factor * (side - 1) + 1,) * 2, -1)
+    return {"the picture": words, "its network": np.clip(np.rint(shown), 0, None).astype(np.uint32)}
 
 
 def stored_in_many_dimensions(values: np.ndarray, num_bits: int) -> dict[str, Any]:
