@@ -60,6 +60,8 @@ def rank_correlation(x: Sequence[float], y: Sequence[float], groups: Sequence[st
 
     Draws in which x or y is constant have no correlation and are left out.
     """
+    if not len(x):
+        return Correlation(float("nan"), float("nan"), float("nan"), 0)
     pairs, names = np.column_stack([x, y]), np.asarray(groups)
     members = [np.flatnonzero(names == name) for name in dict.fromkeys(groups)]
     drawn = np.random.default_rng(0).integers(len(members), size=(RESAMPLES // 4, len(members)))

@@ -159,7 +159,7 @@ def between_pixels(values: np.ndarray, num_bits: int, side: int, factor: int) ->
 def stored_in_many_dimensions(values: np.ndarray, num_bits: int) -> dict[str, Any]:
     """One channel of a picture (H, W, C) twice: at 2 coordinates, and at one binary coordinate for each halving."""
     side = 2 ** int(math.log2(len(values)))
-    flat = quantise(values[:side, :side, 1], num_bits)
+    flat = quantise(values[:side, :side, 0], num_bits)
     deep = flat.reshape((2,) * int(math.log2(flat.size)))
     networks = {words.ndim: (stored(words), words) for words in (flat, deep)}
     return {
@@ -192,6 +192,12 @@ def order_row(signal: Signal) -> dict[str, Any]:
         "name": signal.name, "num_bits": signal.num_bits, "size": signal.words.shape[0], **facts,
         "log_values": log10(values), "log_planes": log10(planes), "holds": planes < values,
     }  # fmt: skip
+
+
+def orders_by_depth(signal: Signal) -> list[dict[str, Any]]:
+    """`order_row` of a picture's most significant 1, 2, ... bits, up to all of them."""
+    shifted = [(n, signal.samples >> (signal.num_bits - n)) for n in range(1, signal.num_bits + 1)]
+    return [order_row(Signal(samples, n, signal.name)) for n, samples in shifted]
 
 
 def log10(value: Fraction | int) -> float:
