@@ -15,7 +15,6 @@ from lossless_inr_lite.atomic import replacing
 from lossless_inr_lite.errors import FileFormatError, InputError
 
 ENTRIES_AT_ONCE = 2**22  # numbers in the widest layer of one forward pass, which bounds the memory
-MAX_WIDTH = 2**22
 PARTS = ("data", "indices", "indptr", "bias")
 
 
@@ -67,7 +66,10 @@ def _forward(weights: Sequence[csr_array], biases: Sequence[np.ndarray], columns
 
 
 def save_networks(path: str | Path, networks: Sequence[ReluNetwork]) -> Path:
-    """Write networks (one a channel, say) to a .safetensors file, in float32, atomically."""
+    """Write networks (one a channel, say) to a .safetensors file, atomically.
+
+    Weights are written as float32, which holds the whole numbers of `max_convolution.stored` exactly.
+    """
     tensors = {}
     for number, network in enumerate(networks):
         for layer, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
@@ -89,7 +91,7 @@ def load_networks(path: str | Path) -> list[ReluNetwork]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         return [_network(tensors, number, *shape) for number, shape in
                 enumerate(zip(header["inputs"], header["layers"], strict=True))]  # fmt: skip
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise FileFormatError(f"{Path(path).name} is not a file of constructed networks: {error}") from error
 
 
