@@ -196,7 +196,8 @@ def picture_verdicts(stored: Sequence[Row], orders: Sequence[Row], depths: Seque
     sizes = len({(row["num_parameters"], row["hidden_layers"]) for row in stored})
     eight = [row for row in orders if row["num_bits"] == 8]
     text = "the bounds are ordered so when C(d, L) is multiplied in, on real pictures"
-    order = verdict("Eq. 6", text, "64 C against 67.7G C", f"{sum(r['holds'] for r in eight)} of {len(eight)} pictures",
+    printed = next(claim.paper for claim in paper_claims() if claim.id == "eq6-order")
+    order = verdict("Eq. 6", text, printed, f"{sum(r['holds'] for r in eight)} of {len(eight)} pictures",
                     "all", all(row["holds"] for row in eight), row="eq6-order")  # fmt: skip
     turned = min(row["num_bits"] for row in depths if row["holds"]) - 1 if any(r["holds"] for r in depths) else 8
     return [
