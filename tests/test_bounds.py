@@ -1,5 +1,8 @@
 """The bound in exact numbers, the constructed network against it, and the experiments of notebook 09."""
 
+import json
+import subprocess
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -20,7 +23,9 @@ from lossless_inr_lite.bounds import (
     size_bound,
     upper_bound,
 )  # fmt: skip
+from lossless_inr_lite.image_files import write_image
 from lossless_inr_lite.intervals import rank_correlation
+from lossless_inr_lite.paths import ROOT
 from lossless_inr_lite.records import load_record
 from lossless_inr_lite.relu_networks import load_networks, save_networks
 
@@ -230,3 +235,13 @@ def test_arrivals_of_a_study_and_of_a_bisection():
     assert len(fits) == 2
     assert all(np.isnan(row["total variation"]) for row in fits)  # recorded at other sizes
     assert theory.predictors(fits)["total variation"].count == 0
+
+
+def test_the_measures_of_pictures_are_recorded(tmp_path, rng):
+    write_image(tmp_path / "noise.png", rng.integers(0, 256, (16, 16, 3)).astype(np.uint8), 8)
+    write_image(tmp_path / "flat.png", np.full((16, 16, 1), 7, np.uint8), 8)
+    command = [sys.executable, str(ROOT / "benchmarks" / "picture_measures.py"), "--signals", str(tmp_path)]
+    subprocess.run([*command, "--sizes", "8", "16", "--output", str(tmp_path / "m.json")], check=True)
+    rows = json.loads((tmp_path / "m.json").read_text())["rows"]
+    assert rows["flat, 8"]["total_variation"] == 0
+    assert 0.5 < rows["noise, 16"]["total_variation"] < 0.8  # two thirds of 15 / 16 is expected
