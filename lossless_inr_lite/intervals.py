@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import spearmanr
 
 RESAMPLES = 2000
 
@@ -38,3 +39,40 @@ def interval(values: Mapping[str, Sequence[float]]) -> Interval:
     low, high = np.percentile(means, [2.5, 97.5])
     deviation = float(everything.std(ddof=1)) if len(everything) > 1 else 0.0
     return Interval(float(everything.mean()), deviation, float(low), float(high), len(everything))
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Spearman's rank correlation of `count` pairs and its 95 % bootstrap interval; NaN where ranks cannot be told."""
+
+    value: float
+    low: float
+    high: float
+    count: int
+
+    def text(self) -> str:
+        """``value (low to high)``."""
+        return "not defined" if np.isnan(self.value) else f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
+
+
+def rank_correlation(x: Sequence[float], y: Sequence[float], groups: Sequence[str]) -> Correlation:
+    """Rank correlation of x and y; whole `groups` (pictures) are drawn with replacement, always the same draws.
+
+    Draws in which x or y is constant have no correlation and are left out.
+    """
+    if not len(x):
+        return Correlation(float("nan"), float("nan"), float("nan"), 0)
+    pairs, names = np.column_stack([x, y]), np.asarray(groups)
+    members = [np.flatnonzero(names == name) for name in dict.fromkeys(groups)]
+    drawn = np.random.default_rng(0).integers(len(members), size=(RESAMPLES // 4, len(members)))
+    values = [_spearman(pairs[np.concatenate([members[i] for i in draw])]) for draw in drawn]
+    kept = [value for value in values if not np.isnan(value)]
+    low, high = np.percentile(kept, [2.5, 97.5]) if kept else (np.nan, np.nan)
+    return Correlation(_spearman(pairs), float(low), float(high), len(pairs))
+
+
+def _spearman(pairs: np.ndarray) -> float:
+    """Rank correlation of two columns; NaN when one is constant."""
+    if len(pairs) < 2 or (pairs == pairs[0]).all(axis=0).any():
+        return float("nan")
+    return float(np.asarray(spearmanr(pairs[:, 0], pairs[:, 1]))[0])

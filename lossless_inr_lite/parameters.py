@@ -49,6 +49,8 @@ class Vocabulary(BaseModel):
     tile_size: Annotated[int, Field(ge=32, le=4096)]
     paper_size: Annotated[int, Field(ge=4, le=256)]
     movie_frames: Annotated[int, Field(ge=0, le=500)]
+    max_centres: Annotated[int, Field(ge=2, le=2**17)]
+    points: Annotated[int, Field(ge=16, le=2**20)]
     output_dir: str
 
 

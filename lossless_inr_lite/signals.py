@@ -153,10 +153,15 @@ def centre_square(samples: np.ndarray) -> np.ndarray:
 
 
 def area_resample(samples: np.ndarray, size: int) -> np.ndarray:
-    """Mean over the area of every target pixel, rounded once to the nearest integer; (L, L, C) -> (size, size, C).
+    """`area_means`, rounded once to the nearest integer; (L, L, C) -> (size, size, C), of the samples' type."""
+    return np.rint(area_means(samples, size)).astype(samples.dtype)
+
+
+def area_means(samples: np.ndarray, size: int) -> np.ndarray:
+    """Mean over the area of every target pixel; (L, L, C) -> (size, size, C) float64.
 
     The weights are counted in units of 1/size of a source pixel, so every sum is a whole number below 2^53
-    and float64 arithmetic is exact: all machines get the same picture.
+    and float64 arithmetic is exact up to one division: all machines get the same picture.
     """
     length = samples.shape[0]
     starts = np.arange(size)[:, None] * length, np.arange(length)[None, :] * size
@@ -164,7 +169,7 @@ def area_resample(samples: np.ndarray, size: int) -> np.ndarray:
     weights = np.clip(overlap, 0, None).astype(np.float64)
     sums = np.einsum("ij,jkc->ikc", weights, samples.astype(np.float64), optimize=True)
     sums = np.einsum("kl,ilc->ikc", weights, sums, optimize=True)
-    return np.rint(sums / length**2).astype(samples.dtype)
+    return sums / length**2
 
 
 def _name(source: str | Path) -> str:

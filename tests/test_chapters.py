@@ -172,6 +172,14 @@ def test_study_chapters_keep_every_fit(smoke, name, methods):
     assert any(fit["lossless"] for fit in record["fits"].values())
 
 
+def test_theory_chapter_stores_the_picture_exactly(smoke):
+    folder, record = smoke["09_upper_bound"]
+    assert len(list(folder.glob("stored_*.safetensors"))) == 16
+    assert {v["row"] for v in record["verdicts"]} >= {"eq6-n8-d5", "limitation", "eq6-order"}
+    assert all(row["wrong_float32"] == row["wrong_float64"] == 0 for row in record["facts"]["stored"])
+    assert all(v["verdict"] == "reproduced" for v in record["verdicts"] if v["item"] == "our question")
+
+
 def test_a_users_own_picture(tmp_path, rng):
     samples = rng.integers(0, 256, (9, 12, 1)).astype(np.uint8)
     write_image(tmp_path / "photo.png", samples, 8)

@@ -1,4 +1,4 @@
-"""Bounds, ablation, capacity and the commands in benchmarks/ and workflow/, each on a case that takes seconds."""
+"""Ablation, capacity and the commands in benchmarks/ and workflow/, each on a case that takes seconds."""
 
 import importlib.util
 import json
@@ -9,7 +9,6 @@ import pytest
 
 import lossless_inr_lite as lil
 from lossless_inr_lite.ablation import VARIANTS, tile_curve, variant
-from lossless_inr_lite.bounds import upper_bound
 from lossless_inr_lite.capacity import smallest_width
 from lossless_inr_lite.paths import ROOT
 from lossless_inr_lite.recipes import FAST
@@ -19,21 +18,6 @@ def command(*arguments):
     done = subprocess.run([sys.executable, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-@pytest.mark.parametrize(
-    ("num_bits", "d", "printed"), [(1, 2, 16), (2, 2, 1296), (4, 2, 810_000), (8, 2, 67_652_010_000), (1, 3, 64)]
-)
-def test_the_bound_is_the_papers_column(num_bits, d, printed):
-    """16, 1.30 K, 0.81 M, 67.7 G and 64, in units of C."""
-    assert upper_bound(num_bits, d) == printed
-
-
-def test_the_bound_of_five_dimensions():
-    """The paper prints 1.23e27; Eq. 6 gives 510^10, and 512^10 = 1.24e27 would be eps(n) = 2^-(n+1)."""
-    assert upper_bound(8, 5) == 510**10
-    with pytest.raises(lil.InputError, match="d is 0"):
-        upper_bound(8, 0)
 
 
 def test_every_variant_changes_the_recipe():
