@@ -54,19 +54,27 @@ def verdicts(rows: Sequence[Row]) -> list[Verdict]:
         kept = by_method(of_bits(rows, num_bits))
         for name in BACKBONES if kept else ():
             ours, alone = kept[f"{name} {OURS}"], kept[f"{name} {ALONE}"]
-            printed = {m: _printed(name, data, m) for m in ("ours", "alone")}
             errors = [q["ber"] for row in alone if (q := quality(row, "iteration"))]
-            exact = sum(row["lossless"] for row in ours)
-            where, wrong = f"{name}, {num_bits} bits", bool(errors) and min(errors) > 0
-            result += [
-                verdict("Table 2", f"{where}: lossless with bit-planes", printed["ours"],
-                        f"{exact} of {len(ours)} certified", "all", exact == len(ours),
-                        row=f"table2/{name}/{data}/ours"),
-                verdict("Table 2", f"{where}: alone it has wrong bits after as many iterations", printed["alone"],
-                        f"BER {max(errors):.4f}" if errors else "not reached", "above 0", wrong,
-                        row=f"table2/{name}/{data}/alone"),
-            ]  # fmt: skip
+            result.append(_with_planes(name, num_bits, data, ours))
+            if errors and all(row["lossless"] for row in ours):  # else there is nothing to compare with
+                result.append(verdict(
+                    "Table 2", f"{name}, {num_bits} bits: alone it has wrong bits after as many iterations",
+                    _printed(name, data, "alone"), f"BER {max(errors):.4f}", "above 0", min(errors) > 0,
+                    row=f"table2/{name}/{data}/alone",
+                ))  # fmt: skip
     return result
+
+
+def _with_planes(name: str, num_bits: int, data: str, fits: Sequence[Row]) -> Verdict:
+    """Lossless with bit-planes? Undecided where the budget ended before the paper's iterations."""
+    exact, steps = sum(row["lossless"] for row in fits), min(row["history"][-1]["iteration"] for row in fits)
+    ours = f"{exact} of {len(fits)} certified, BER {max(row['metrics']['ber'] for row in fits):.4f} after {steps:,}"
+    result = verdict(
+        "Table 2", f"{name}, {num_bits} bits: lossless with bit-planes", _printed(name, data, "ours"), ours, "all",
+        exact == len(fits), row=f"table2/{name}/{data}/ours",
+    )  # fmt: skip
+    too_short = steps < int(paper_value("table2", "iterations", backbone=name, data=data, method="ours"))
+    return replace(result, verdict="not attempted") if exact < len(fits) and too_short else result
 
 
 def _printed(backbone: str, data: str, method: str) -> str:

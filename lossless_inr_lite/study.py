@@ -134,7 +134,8 @@ def run_groups(
         last = rows[reference.label]["history"][-1]
         stops = {clock: last[clock] for clock in CLOCKS}
         most = 10 * last["seconds"] + 60  # for those whose steps are much slower
-        others += [replace(case, stops=stops, patience=patience * last["seconds"], max_seconds=most) for case in rest]
+        limits = {"patience": patience * last["seconds"], "max_seconds": most, "max_iterations": 10**9}
+        others += [replace(case, stops=stops, **limits) for case in rest]
     return rows | run_cases(others, folder, workers)
 
 

@@ -25,8 +25,8 @@ def by_method(rows: Iterable[Row]) -> dict[str, list[Row]]:
 
 
 def of_bits(rows: Iterable[Row], num_bits: int) -> list[Row]:
-    """The rows of pictures with that many bits."""
-    return [row for row in rows if row["signal"]["num_bits"] == num_bits]
+    """The rows of pictures whose samples need that many bits in whole bytes: 15 bits are among those of 16."""
+    return [row for row in rows if -(-row["signal"]["num_bits"] // 8) * 8 == num_bits]
 
 
 def mean_of(rows: Iterable[Row], value: Callable[[Row], float | None]) -> Interval | None:
@@ -34,7 +34,7 @@ def mean_of(rows: Iterable[Row], value: Callable[[Row], float | None]) -> Interv
     values: dict[str, list[float]] = {}
     for row in rows:
         if (number := value(row)) is not None:
-            values.setdefault(row["signal"]["name"], []).append(number)
+            values.setdefault(row["signal"]["sha256"], []).append(number)
     return interval(values) if values else None
 
 
@@ -72,7 +72,9 @@ def quality_table(rows: Iterable[Row], clock: str) -> Markdown:
 def quality_facts(rows: Iterable[Row]) -> dict[str, Any]:
     """The tables' counts and mean BER for pages to quote: bits -> method -> clock -> fits, exact, ber."""
     rows, facts = list(rows), {}
-    for num_bits in sorted({row["signal"]["num_bits"] for row in rows}):
+    for num_bits in (8, 16, 24, 32):
+        if not of_bits(rows, num_bits):
+            continue
         facts[str(num_bits)] = {
             method: {clock: _counts(found) for clock in CLOCK_NAMES
                      if (found := [q for row in group if (q := quality(row, clock))])}
@@ -135,7 +137,7 @@ def history(row: Row) -> History:
 
 def heading(text: str, rows: Sequence[Row]) -> Markdown:
     """A line above a table, with the number of pictures and seeds behind it."""
-    pictures, seeds = {row["signal"]["name"] for row in rows}, {row["seed"] for row in rows}
+    pictures, seeds = {row["signal"]["sha256"] for row in rows}, {row["seed"] for row in rows}
     return Markdown(f"**{text}** ({len(pictures)} pictures, {len(seeds)} seeds)")
 
 
