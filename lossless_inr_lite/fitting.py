@@ -3,6 +3,7 @@
 import math
 import sys
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import torch
@@ -94,11 +95,21 @@ def fit(
     device = get_device(device)
     chunk = int(_positive("chunk_samples", chunk_samples, default_chunk(device)))
     model = _checked_model(architecture, signal, seed, chunk, device)
+    _warm_up()
     run = Run(signal, model, plan.name, budget, device, callback)
     result = _train(run, plan, progress, chunk, seed)
     if certify:
         result.certificate = certify_model(result, signal)
     return result
+
+
+@cache
+def _warm_up() -> None:
+    """Make and step an optimiser once: a process's first loads seconds of code, which are nobody's training."""
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimiser = torch.optim.Adam([parameter])
+    parameter.sum().backward()
+    optimiser.step()
 
 
 def _train(run: Run, plan: Recipe, progress: bool | None, chunk: int, seed: int) -> Fit:
@@ -128,7 +139,7 @@ def _architecture(plan: Recipe, signal: Signal, choice: Choice, loss: str | None
     if choice.tile is not None and (isinstance(choice.tile, bool) or not isinstance(choice.tile, int)):
         raise InputError(f"tile is {choice.tile!r}: a whole number is needed")
     full = plan.choose(signal.spec, choice)
-    loss_name = loss or plan.loss_name(get_formulation(full.formulation, full.tile))
+    loss_name = loss if loss is not None else plan.loss_name(get_formulation(full.formulation, full.tile))
     return Architecture(
         full.formulation, full.network, full.hidden_features, full.hidden_layers,
         get_loss(loss_name).name, full.tile, full.options,

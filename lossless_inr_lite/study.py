@@ -1,10 +1,14 @@
 """Studies: many fits that differ in a few things, each kept in a file of its own, so that a stopped run goes on."""
 
+import hashlib
 import json
 import math
+import re
+import zipfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +29,16 @@ from lossless_inr_lite.signals import Signal, load_signal
 
 PAPER_RATE = 1e-4
 HISTORY_ROWS = 40
+FITTING = (
+    "networks/*.py",
+    "formulations.py",
+    "full_batch.py",
+    "losses.py",
+    "movies.py",
+    "signals.py",
+    "study.py",
+    "training.py",
+)
 KEPT_AFTER = 20.0  # seconds of fitting, at most lost when a run is stopped
 
 
@@ -58,17 +72,24 @@ class Case:
         """What tells this fit from the others of its study."""
         return f"{Path(self.signal).stem}/{self.method}/{self.learning_rate:g}/{self.seed}"
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """All fields as JSON has them, and a hash of the code that a fit depends on: rows of others are not reused."""
+        fields = {name: None if value == math.inf else value for name, value in asdict(self).items()}
+        return json.loads(json.dumps(fields | {"code": _code_hash()}))
+
 
 def spread(case: Case, signals: str, seeds: int = 1) -> list[Case]:
     """The case for every picture among the comma-separated `signals` and every seed below `seeds`.
 
-    Raises InputError, before any fit, when one of them cannot be read at the case's size.
+    Raises InputError, before any fit, when one cannot be read at the case's size, or two have the same name.
     """
     names = [name.strip() for name in signals.split(",") if name.strip()]
     if not names:
         raise InputError(f"signals is {signals!r}: at least one picture is needed, several are separated by commas")
-    for name in names:
-        load_signal(name, size=case.size)
+    loaded = [load_signal(name, size=case.size).name for name in names]
+    if twice := [name for name in loaded if loaded.count(name) > 1]:
+        raise InputError(f"signals holds two pictures called {twice[0]}: tables and files go by name, so rename one")
     return [replace(case, signal=name, seed=seed) for seed in range(seeds) for name in names]
 
 
@@ -80,23 +101,48 @@ class _Done(NamedTuple):
 
 
 def run_cases(cases: Sequence[Case], folder: Path, workers: int = 1) -> dict[str, dict[str, Any]]:
-    """Rows by label, in the order of the cases; fits whose row lies in `folder` are not repeated.
+    """Rows by label, in the order of the cases; fits whose whole row lies in `folder` are not repeated.
 
     `workers` processes with one thread each share the work. One worker stays in this process, with all its
     threads, and certifies short fits together.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    missing = [case for case in cases if not _row_path(case, folder).is_file()]
+    missing = [case for case in cases if _kept(case, folder) is None]
     if workers == 1:
         _run(missing, folder)
     else:
         with ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
             list(pool.map(_run, [[case] for case in missing], [folder] * len(missing)))
-    return {case.label: json.loads(_row_path(case, folder).read_text(encoding="utf-8")) for case in cases}
+    rows = {case.label: _kept(case, folder) for case in cases}
+    return {label: row for label, row in rows.items() if row is not None}
 
 
 def _row_path(case: Case, folder: Path) -> Path:
-    return folder / (case.label.replace("/", "~").replace(" ", "_") + ".json")
+    """The label, short enough for a file's name and with nothing in it that could mean a folder."""
+    safe = re.sub(r"[^\w.+-]", "_", case.label)
+    return folder / f"{safe[:80]}.{hashlib.sha256(case.label.encode()).hexdigest()[:8]}.json"
+
+
+def _kept(case: Case, folder: Path) -> dict[str, Any] | None:
+    """The row of exactly this case, picture and code, with its frames; None when there is none or it is damaged."""
+    try:
+        row = json.loads(_row_path(case, folder).read_text(encoding="utf-8"))
+        film(case, folder)
+        same = row["case"] == case.facts
+        same = same and row["signal"]["sha256"] == load_signal(case.signal, size=case.size).sha256
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+        return None
+    return row if same else None
+
+
+@cache
+def _code_hash() -> str:
+    """Of the modules that decide what a fit does."""
+    package, digest = Path(__file__).parent, hashlib.sha256()
+    for pattern in FITTING:
+        for path in sorted(package.glob(pattern)):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def _run(cases: Sequence[Case], folder: Path) -> None:
@@ -104,7 +150,11 @@ def _run(cases: Sequence[Case], folder: Path) -> None:
     done: list[_Done] = []
     for case in cases:
         signal, strip = load_signal(case.signal, size=case.size), Filmstrip(case.stops, case.patience)
-        done.append(_Done(case, signal, _fit(case, signal, strip), strip))
+        result = _fit(case, signal, strip)
+        if result.stopped == "interrupted":  # half a fit is no result
+            _keep(done, folder)
+            raise KeyboardInterrupt
+        done.append(_Done(case, signal, result, strip))
         if sum(one.fit.history.entries[-1].seconds for one in done) > KEPT_AFTER:
             _keep(done, folder)
             done = []
@@ -168,6 +218,7 @@ def _row(done: _Done) -> dict[str, Any]:
         reached = dict.fromkeys(case.stops, strip.best) | reached
     row["checkpoints"] = {clock: _quality(done.signal, *best) for clock, best in reached.items()}
     row["history"] = _short(done.fit.history)
+    row["case"] = case.facts
     return {"method": case.method, "learning_rate": case.learning_rate, "reference": not case.stops, **row}
 
 

@@ -1,13 +1,15 @@
 """Studies of many fits: their rows, their stops, their means, and what they say of the paper's tables."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import lossless_inr_lite as lil
-from lossless_inr_lite import backbones, baselines, hypothesis, loss_study, views
+from lossless_inr_lite import backbones, baselines, hypothesis, loss_study, study, views
 from lossless_inr_lite.certify import certify_models
 from lossless_inr_lite.history import Entry
 from lossless_inr_lite.image_files import write_image
@@ -49,9 +51,9 @@ def test_frames_survive_their_file(tmp_path):
 def test_a_run_that_was_stopped_goes_on(tmp_path):
     cases = [replace(SMALL, method="a"), replace(SMALL, method="b", seed=1)]
     first = run_cases(cases[:1], tmp_path)
-    stamp = next(tmp_path.glob("*~a~*.json")).stat().st_mtime_ns
+    stamp = next(tmp_path.glob("*_a_*.json")).stat().st_mtime_ns
     both = run_cases(cases, tmp_path)
-    assert next(tmp_path.glob("*~a~*.json")).stat().st_mtime_ns == stamp
+    assert next(tmp_path.glob("*_a_*.json")).stat().st_mtime_ns == stamp
     assert both[cases[0].label] == first[cases[0].label]
     assert [row["lossless"] for row in both.values()] == [True, True]
     assert film(cases[1], tmp_path).words[-1].shape == (4, 4, 3)
@@ -64,6 +66,8 @@ def test_a_study_reads_every_picture_before_it_starts():
     ]  # fmt: skip
     with pytest.raises(lil.InputError, match="astronot does not exist"):
         spread(plain, "astronaut,astronot")
+    with pytest.raises(lil.InputError, match="two pictures called astronaut"):
+        spread(plain, "astronaut,astronaut")
     with pytest.raises(lil.InputError, match="at least one picture"):
         spread(plain, " , ")
 
@@ -76,6 +80,45 @@ def test_a_data_folder_is_known_by_name(tmp_path, monkeypatch):
     assert np.array_equal(lil.load_image("mine-1").samples, source.samples)
     with pytest.raises(lil.InputError, match="LOSSLESS_INR_DATA"):
         lil.load_image("mine-2")
+
+
+def test_a_row_of_other_parameters_or_a_damaged_one_is_fitted_again(tmp_path):
+    case = replace(SMALL, method="a", max_iterations=2)
+    label, first = next(iter(run_cases([case], tmp_path).items()))
+    other = run_cases([replace(case, size=5)], tmp_path)[label]
+    assert other["signal"]["shape"] == [5, 5, 3]
+    path = next(tmp_path.glob("*.json"))
+    for text in ("", "[]", "{}", "{"):
+        path.write_text(text)
+        assert run_cases([case], tmp_path)[label]["metrics"] == first["metrics"]
+    next(tmp_path.glob("*.npz")).unlink()
+    assert run_cases([case], tmp_path)[label]["metrics"] == first["metrics"]
+    assert film(case, tmp_path).words
+
+
+def test_an_interrupted_fit_is_no_row(tmp_path, monkeypatch):
+    cases = [replace(SMALL, method=m, max_iterations=2) for m in ("a", "b")]
+    real = study._fit
+
+    def stop_at_b(case, *rest):
+        result = real(case, *rest)
+        result.stopped = "interrupted" if case.method == "b" else result.stopped
+        return result
+
+    monkeypatch.setattr(study, "_fit", stop_at_b)
+    with pytest.raises(KeyboardInterrupt):
+        run_cases(cases, tmp_path)
+    assert [path.name.split("_")[1] for path in tmp_path.glob("*.json")] == ["a"]
+
+
+def test_the_first_fit_of_a_process_is_not_charged_for_loading_code():
+    code = (
+        "import lossless_inr_lite as l; "
+        "f = l.fit(l.load_image('astronaut', size=4), recipe='paper', hidden_features=8, "
+        "hidden_layers=1, max_iterations=1, certify=False); print(f.history.entries[-1].seconds)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 1
 
 
 def test_baselines_are_measured_at_the_methods_own_cost(tmp_path):
