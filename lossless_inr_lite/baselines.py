@@ -116,7 +116,7 @@ def _figures(rows: Sequence[Row], rates: str) -> list[Verdict]:
                 "all of them", f"{upper} of {len(at_end)} fits", "all", upper == len(at_end), row="fig2"),
         verdict("Fig. 3", f"{where}: the method ends at BER 0, baselines are above it after as many iterations",
                 "0 against above 0", f"{len(at_end) - exact} of {len(at_end)} above", "all", exact == 0, row="fig3"),
-        *(verdict(figure, f"{where}: after a third of the method's iterations the top plane has fewer errors than the "
+        *(verdict(figure, f"{where}: after about a third of the iterations the top plane has fewer errors than the "
                   "lowest", "upper planes first", f"{first} of {len(early)} fits", "all", first == len(early), row=row)
           for figure, row in (("Fig. 5", "fig5"), ("Fig. 7", "fig7"))),
     ]  # fmt: skip
@@ -133,7 +133,9 @@ def _equal_cost(rows: Sequence[Row], rates: str) -> list[Verdict]:
     num_bits, result = rows[0]["signal"]["num_bits"], []
     for clock, words in (("samples_seen", "samples seen"), ("seconds", "seconds")):
         quickest = {
-            row["method"] for row in rows if not row["reference"] and (q := quality(row, clock)) and not q["ber"]
+            row["method"]
+            for row in rows
+            if row["lossless"] and not row["reference"] and (q := quality(row, clock)) and not q["ber"]
         }
         result.append(verdict(
             "our question", f"{rates}, {num_bits} bits: no baseline is lossless after as many {words}", "not told",

@@ -13,7 +13,7 @@ from IPython.display import Markdown
 from lossless_inr_lite.chapter import table
 from lossless_inr_lite.records import Verdict, paper_value, verdict
 from lossless_inr_lite.study import Case, run_cases
-from lossless_inr_lite.views import Row, by_method, means
+from lossless_inr_lite.views import Row, by_method, cost_text, means
 
 DIGITS = {"n = 1": "digits_1", "n = 2": "digits_2", "n = 4": "digits_4", "n = 8": "digits_8"}
 # (input dimension, output layout) -> formulation
@@ -86,18 +86,18 @@ def verdicts(rows: Sequence[Row]) -> list[Verdict]:
                 row=f"table3/{'SIREN' if n == 8 else 'experiment'}/{n}")
         for name, n in zip(DIGITS, (1, 2, 4, 8), strict=True)
     ]  # fmt: skip
-    text = ", ".join(_text(cost) for cost in order)
+    text = ", ".join(cost_text(cost) for cost in order)
     return [
         *result,
         verdict("Table 3", "the method needs fewer iterations than n = 1 with MSE", printed,
-                f"{_text(ours)} against {_text(single)}", "fewer", math.isfinite(ours) and ours < single,
+                f"{cost_text(ours)} against {cost_text(single)}", "fewer", math.isfinite(ours) and ours < single,
                 row="table3/proposed/1"),
         verdict("Fig. 8", "iterations grow with the bits a digit", "n = 1, 2, 4, 8", text, "in this order, 10 %",
                 _grows(order), row="fig8"),
         verdict("Hypothesis", "fewer bits a digit, fewer iterations", "fewer", text, "in this order, 10 %",
                 _grows(order), row="hypothesis"),
         verdict("our question", "the method also needs fewer samples than n = 1 with MSE", "not told",
-                f"{_text(samples[0])} against {_text(samples[1])}", "fewer", samples[0] < samples[1]),
+                f"{cost_text(samples[0])} against {cost_text(samples[1])}", "fewer", samples[0] < samples[1]),
         verdict("our question", "a silent third input costs iterations, as the bound says", "not told",
                 f"{silent:.2f} times", "above 1.25", silent > 1.25),
     ]  # fmt: skip
@@ -109,10 +109,6 @@ def factor_table(rows: Sequence[Row]) -> Markdown:
     choices = dict.fromkeys(choice for found in factors.values() for choice in found)
     lines = [(c, *(f"{found[c]:.2f}" if c in found else "-" for found in factors.values())) for c in choices]
     return table(("factor of", "iterations", "samples seen", "seconds"), lines)
-
-
-def _text(cost: float) -> str:
-    return "not lossless" if math.isinf(cost) else f"{cost:,.0f}"
 
 
 def _grows(costs: Sequence[float]) -> bool:

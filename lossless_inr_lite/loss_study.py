@@ -15,7 +15,7 @@ from lossless_inr_lite.recipes import paper_at
 from lossless_inr_lite.records import Verdict, paper_value, verdict
 from lossless_inr_lite.signals import Signal, load_signal
 from lossless_inr_lite.study import Case, run_cases
-from lossless_inr_lite.views import Row, by_method, means
+from lossless_inr_lite.views import Row, by_method, cost_text, means
 
 LOSSES = {"BCE": "bce", "sigmoid, then BCE": "sigmoid_bce", "MSE": "mse", "MAE": "mae"}
 COLOUR = {"(h, w, i)": "bit_coordinate", "(h, w, i, c)": "bit_colour_coordinate"}
@@ -83,11 +83,11 @@ def _gradient(loss: Loss, outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def verdicts(
-    by_loss: Sequence[Row], by_colour: Sequence[Row], silent: Mapping[str, Mapping[str, int]]
+    by_loss: Sequence[Row], by_colour: Sequence[Row], silent: Mapping[str, Mapping[str, float]]
 ) -> list[Verdict]:
     """Fig. 11, Table 8 and the count of silent wrong bits, judged on these fits."""
     cost = {name: _cost(by_method(by_loss)[name]) for name in LOSSES}
-    text, arrived = ", ".join(f"{name} {_text(cost[name])}" for name in LOSSES), math.isfinite(cost["BCE"])
+    text, arrived = ", ".join(f"{name} {cost_text(cost[name])}" for name in LOSSES), math.isfinite(cost["BCE"])
     planes, colour = (by_method(by_colour)[name] for name in COLOUR)
     iterations = [_cost(planes), _cost(colour)]
     samples = [means(rows, "samples_seen").get(rows[0]["method"], math.inf) for rows in (planes, colour)]
@@ -102,12 +102,12 @@ def verdicts(
         verdict("Fig. 11", "MAE is slow", "slow", text, "more than twice", arrived and cost["MAE"] > 2 * cost["BCE"],
                 row="fig11-mae"),
         verdict("Table 8", "the bit coordinate with colour as outputs is lossless", f"{printed[0]} iterations",
-                _text(iterations[0]), "lossless", math.isfinite(iterations[0]), row="table8/hwi"),
+                cost_text(iterations[0]), "lossless", math.isfinite(iterations[0]), row="table8/hwi"),
         verdict("Table 8", "colour as a coordinate needs more iterations", f"{printed[1]} against {printed[0]}",
-                f"{_text(iterations[1])} against {_text(iterations[0])}", "more", iterations[1] > iterations[0],
+                f"{cost_text(iterations[1])} against {cost_text(iterations[0])}", "more", iterations[1] > iterations[0],
                 row="table8/hwic"),
         verdict("our question", "and more samples", "not told",
-                f"{_text(samples[1])} against {_text(samples[0])}", "more", samples[1] > samples[0]),
+                f"{cost_text(samples[1])} against {cost_text(samples[0])}", "more", samples[1] > samples[0]),
         verdict("our question", "a wrong bit with logit 17 has no gradient behind the sigmoid, and has with logits",
                 "not told", f"{at_17['sigmoid_bce']:.0f} and {at_17['bce']:.0f}", "0 and 1",
                 at_17["sigmoid_bce"] == 0 and at_17["bce"] > 0.99),
@@ -119,7 +119,3 @@ def verdicts(
 def _cost(rows: Sequence[Row]) -> float:
     """Mean iterations to losslessness of one method's fits; infinite when one of them did not arrive."""
     return means(rows, "iterations").get(rows[0]["method"], math.inf)
-
-
-def _text(number: float) -> str:
-    return "not lossless" if math.isinf(number) else f"{number:,.0f}"

@@ -82,8 +82,11 @@ class Case:
 def spread(case: Case, signals: str, seeds: int = 1) -> list[Case]:
     """The case for every picture among the comma-separated `signals` and every seed below `seeds`.
 
-    Raises InputError, before any fit, when one cannot be read at the case's size, or two have the same name.
+    Raises InputError, before any fit, when one cannot be read at the case's size, two have the same name, or the
+    case has no width.
     """
+    if case.hidden_features < 1:
+        raise InputError(f"hidden_features is {case.hidden_features}: in a study allowed are whole numbers from 1")
     names = [name.strip() for name in signals.split(",") if name.strip()]
     if not names:
         raise InputError(f"signals is {signals!r}: at least one picture is needed, several are separated by commas")

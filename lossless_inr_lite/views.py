@@ -1,5 +1,6 @@
 """Tables of studies: many fits by method, each cell the mean of one figure over pictures and seeds."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -133,6 +134,11 @@ def history(row: Row) -> History:
         for h in row["history"]
     ]
     return History(entries)
+
+
+def cost_text(cost: float) -> str:
+    """A mean cost as tables and verdicts show it; an infinite one belongs to a method that did not always arrive."""
+    return "not lossless" if math.isinf(cost) else f"{cost:,.0f}"
 
 
 def heading(text: str, rows: Sequence[Row]) -> Markdown:

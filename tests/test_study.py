@@ -66,6 +66,8 @@ def test_a_study_reads_every_picture_before_it_starts():
     ]  # fmt: skip
     with pytest.raises(lil.InputError, match="astronot does not exist"):
         spread(plain, "astronaut,astronot")
+    with pytest.raises(lil.InputError, match="hidden_features is 0"):
+        spread(replace(plain, hidden_features=0), "astronaut")
     with pytest.raises(lil.InputError, match="two pictures called astronaut"):
         spread(plain, "astronaut,astronaut")
     with pytest.raises(lil.InputError, match="at least one picture"):
