@@ -5,6 +5,7 @@ words; signed samples are offset by half the range, so that the order is kept an
 IEEE-754 float32 samples are their 32-bit patterns (sign, 8 exponent and 23 mantissa planes).
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -99,6 +100,30 @@ def bit_planes(words: np.ndarray, num_bits: int) -> np.ndarray:
 def join_planes(planes: np.ndarray) -> np.ndarray:
     """Planes (..., num_bits) -> words (...): Eq. 7 as an exact sum of shifts."""
     return join_digits(planes, planes.shape[-1], 1)
+
+
+def rearrange_planes(words: np.ndarray, num_bits: int, order: Sequence[int]) -> np.ndarray:
+    """Words whose plane i is plane ``order[i]`` of `words`; uint32, same shape. A plane may come twice or not at all.
+
+    Raises InputError unless `order` names `num_bits` planes of 0 .. num_bits - 1.
+    """
+    if len(order) != num_bits or not all(0 <= plane < num_bits for plane in order):
+        raise InputError(f"the order {tuple(order)} must name {num_bits} planes, each from 0 to {num_bits - 1}")
+    return join_planes(bit_planes(words, num_bits)[..., list(order)])
+
+
+def to_gray(words: np.ndarray) -> np.ndarray:
+    """The reflected code of Gray (US patent 2,632,058): neighbours differ in one bit; uint32, same shape."""
+    words = np.asarray(words, dtype=np.uint32)
+    return words ^ (words >> np.uint32(1))
+
+
+def from_gray(codes: np.ndarray) -> np.ndarray:
+    """The exact inverse of `to_gray`: bit i is the parity of all code bits from i upwards."""
+    words = np.array(codes, dtype=np.uint32)
+    for shift in (1, 2, 4, 8, 16):
+        words ^= words >> np.uint32(shift)
+    return words
 
 
 def plane_names(num_bits: int, kind: Kind = "unsigned") -> list[str]:

@@ -9,6 +9,8 @@ how many bits a digit has, and in where its index and the colour channel go:
 - ``parallel_bits``: single bits, one network a bit (the paper's alternative to Eq. 8);
 - ``bit_colour_coordinate``: the channel is an input coordinate too (Table 8);
 - ``digits_K``: digits of K bits as outputs, asked for as values (the experiment group of Table 3);
+- ``bit_coordinate_xF``: the axis of the bit's index is F times as long, for a decimal F up to 100;
+- ``bit_coordinate_gray``, ``bit_heads_gray``: the bits of the word's Gray code;
 - ``bit_mosaic`` and ``bit_heads_3d`` are controls of the hypothesis chapter: a bit coordinate without a third
   input (the planes lie side by side in one larger picture), and bit heads with a third input that says nothing.
 """
@@ -20,7 +22,7 @@ from typing import Literal
 
 import numpy as np
 
-from lossless_inr_lite.bits import join_digits, split_digits
+from lossless_inr_lite.bits import from_gray, join_digits, split_digits, to_gray
 from lossless_inr_lite.coords import grid
 from lossless_inr_lite.errors import InputError, check_choice
 from lossless_inr_lite.networks.problem import Problem
@@ -33,7 +35,8 @@ class Formulation:
 
     `bits_per_digit` None puts the whole word into one digit. `digit_index` and `channel_index` say where these
     go: "output" (one output each), "input" (one more coordinate), "network" (a network each) or "mosaic" (copies
-    of the picture side by side along its last axis). `silent_inputs` adds coordinates that are always 0. `tile`
+    of the picture side by side along its last axis). `digit_reach` is the largest coordinate of a digit's index.
+    `gray` takes the digits from the word's Gray code. `silent_inputs` adds coordinates that are always 0. `tile`
     cuts the positions into tiles of at least that many a side, each with networks of its own.
     """
 
@@ -42,6 +45,8 @@ class Formulation:
     default_loss: str
     digit_index: Literal["output", "input", "network", "mosaic"] = "output"
     channel_index: Literal["output", "input"] = "output"
+    digit_reach: float = 1.0
+    gray: bool = False
     silent_inputs: int = 0
     tile: int | None = None
 
@@ -99,12 +104,15 @@ class Formulation:
             extra = [n for n, place in ((digits, self.digit_index), (spec.channels, self.channel_index))
                      if place == "input"]  # fmt: skip
             points = grid(*sides, *extra)
+            if self.digit_index == "input":
+                points[:, len(sides)] *= self.digit_reach
         silent = np.zeros((len(points), self.silent_inputs), dtype=np.float32)
         return np.concatenate([points, silent], axis=1)[None]
 
     def codes(self, words: np.ndarray, spec: SignalSpec) -> np.ndarray:
         """Words of shape `spec.shape` -> digits (G, S, outputs), uint8 for single bits, else int64."""
-        tiled = words.reshape(-1, spec.channels)[self._positions(spec)]
+        coded = to_gray(words) if self.gray else words
+        tiled = coded.reshape(-1, spec.channels)[self._positions(spec)]
         digits = split_digits(tiled, spec.num_bits, self.digit_bits(spec)).transpose(self._order())
         dtype = np.uint8 if self.digit_bits(spec) == 1 else np.int64
         shape = (self.groups(spec), self.num_samples(spec), -1)
@@ -118,7 +126,8 @@ class Formulation:
         ordered = codes.reshape([natural[axis] for axis in order]).transpose(np.argsort(order))
         words = np.empty((math.prod(spec.grid_shape), spec.channels), dtype=np.uint32)
         words[positions] = join_digits(ordered, spec.num_bits, self.digit_bits(spec))
-        return words.reshape(spec.shape)
+        words = words.reshape(spec.shape)
+        return from_gray(words) if self.gray else words
 
     def _order(self) -> tuple[int, int, int, int]:
         """The axes tile 0, position 1, channel 2 and digit 3 as codes have them: networks, samples, then outputs."""
@@ -144,6 +153,13 @@ def digits(bits_per_digit: int) -> Formulation:
     return Formulation(f"digits_{bits_per_digit}", bits_per_digit, "mse")
 
 
+def stretched(name: str) -> Formulation | None:
+    """``bit_coordinate_xF``; None for other names and when F is not above 0 and at most 100."""
+    match = re.fullmatch(r"bit_coordinate_x(\d{1,3}(?:\.\d{1,4})?)", name)
+    reach = float(match[1]) if match else 0.0
+    return Formulation(name, 1, "bce", "input", digit_reach=reach) if 0 < reach <= 100 else None
+
+
 FORMULATIONS = {
     formulation.name: formulation
     for formulation in (
@@ -152,6 +168,8 @@ FORMULATIONS = {
         Formulation("bit_heads", 1, "bce"),
         Formulation("parallel_bits", 1, "bce", "network"),
         Formulation("bit_colour_coordinate", 1, "bce", "input", "input"),
+        Formulation("bit_coordinate_gray", 1, "bce", "input", gray=True),
+        Formulation("bit_heads_gray", 1, "bce", gray=True),
         Formulation("bit_mosaic", 1, "bce", "mosaic"),
         Formulation("bit_heads_3d", 1, "bce", silent_inputs=1),
         *(digits(k) for k in (1, 2, 4, 8)),
@@ -164,6 +182,8 @@ def get_formulation(name: str, tile: int | None = None) -> Formulation:
 
     ``digits_K`` is known for every K from 1 to 24, what a float32 output can resolve.
     """
+    if found := stretched(str(name)):
+        return replace(found, tile=tile)
     if (match := re.fullmatch(r"digits_([1-9]\d?)", str(name))) and int(match[1]) <= 24:
         return replace(digits(int(match[1])), tile=tile)
     return replace(FORMULATIONS[check_choice("formulation", name, list(FORMULATIONS))], tile=tile)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import spearmanr
+from scipy.stats import rankdata
 
 RESAMPLES = 2000
 
@@ -64,7 +64,8 @@ def rank_correlation(x: Sequence[float], y: Sequence[float], groups: Sequence[st
         return Correlation(float("nan"), float("nan"), float("nan"), 0)
     pairs, names = np.column_stack([x, y]), np.asarray(groups)
     members = [np.flatnonzero(names == name) for name in dict.fromkeys(groups)]
-    drawn = np.random.default_rng(0).integers(len(members), size=(RESAMPLES // 4, len(members)))
+    draws = RESAMPLES // 4 if len(members) > 1 else 1
+    drawn = np.random.default_rng(0).integers(len(members), size=(draws, len(members)))
     values = [_spearman(pairs[np.concatenate([members[i] for i in draw])]) for draw in drawn]
     kept = [value for value in values if not np.isnan(value)]
     low, high = np.percentile(kept, [2.5, 97.5]) if kept else (np.nan, np.nan)
@@ -75,4 +76,4 @@ def _spearman(pairs: np.ndarray) -> float:
     """Rank correlation of two columns; NaN when one is constant."""
     if len(pairs) < 2 or (pairs == pairs[0]).all(axis=0).any():
         return float("nan")
-    return float(np.asarray(spearmanr(pairs[:, 0], pairs[:, 1]))[0])
+    return float(np.corrcoef(rankdata(pairs, axis=0), rowvar=False)[0, 1])

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from lossless_inr_lite.atomic import write_json
+from lossless_inr_lite.bits import rearrange_planes
 from lossless_inr_lite.certify import certify_models
 from lossless_inr_lite.errors import DivergedError, InputError
 from lossless_inr_lite.fitting import Fit, fit
@@ -29,6 +30,7 @@ from lossless_inr_lite.signals import Signal, load_signal
 
 PAPER_RATE = 1e-4
 HISTORY_ROWS = 40
+LEVELS = (0.01, 0)  # of a plane's BER: rows say when each was first reached
 FITTING = (
     "networks/*.py",
     "formulations.py",
@@ -48,7 +50,8 @@ class Case:
 
     `stops` are moments by clock ("iteration", "samples_seen", "seconds") at which the quality of the best weights so
     far is noted; the fit ends once all have passed, or all but "samples_seen" after `patience` seconds. Without
-    stops it ends when lossless.
+    stops it ends when lossless. `planes` puts other planes in the place of the picture's own: plane i of what is
+    fitted is plane ``planes[i]`` of the picture.
     """
 
     method: str
@@ -66,6 +69,14 @@ class Case:
     stops: Mapping[str, float] = field(default_factory=dict)
     patience: float = math.inf
     options: Mapping[str, float] = field(default_factory=dict)
+    planes: Sequence[int] = ()
+
+    def load(self) -> Signal:
+        """The picture that is fitted."""
+        signal = load_signal(self.signal, size=self.size)
+        if not self.planes:
+            return signal
+        return signal.spec.signal(rearrange_planes(signal.words, signal.num_bits, self.planes))
 
     @property
     def label(self) -> str:
@@ -132,7 +143,7 @@ def _kept(case: Case, folder: Path) -> dict[str, Any] | None:
         row = json.loads(_row_path(case, folder).read_text(encoding="utf-8"))
         film(case, folder)
         same = row["case"] == case.facts
-        same = same and row["signal"]["sha256"] == load_signal(case.signal, size=case.size).sha256
+        same = same and row["signal"]["sha256"] == case.load().sha256
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
         return None
     return row if same else None
@@ -152,7 +163,7 @@ def _run(cases: Sequence[Case], folder: Path) -> None:
     """Fit all, and keep what is done whenever it took longer than a new process that certifies it takes to start."""
     done: list[_Done] = []
     for case in cases:
-        signal, strip = load_signal(case.signal, size=case.size), Filmstrip(case.stops, case.patience)
+        signal, strip = case.load(), Filmstrip(case.stops, case.patience)
         result = _fit(case, signal, strip)
         if result.stopped == "interrupted":  # half a fit is no result
             _keep(done, folder)
@@ -221,6 +232,7 @@ def _row(done: _Done) -> dict[str, Any]:
         reached = dict.fromkeys(case.stops, strip.best) | reached
     row["checkpoints"] = {clock: _quality(done.signal, *best) for clock, best in reached.items()}
     row["history"] = _short(done.fit.history)
+    row["reached"] = {str(level): _reached(done.fit.history, level) for level in LEVELS}
     row["case"] = case.facts
     return {"method": case.method, "learning_rate": case.learning_rate, "reference": not case.stops, **row}
 
@@ -233,6 +245,13 @@ def _quality(signal: Signal, entry: Entry, words: np.ndarray) -> dict[str, Any]:
         **{name: value if abs(value) < float("inf") else None for name, value in metrics.items()},
         "ber": entry.ber, "ber_planes": _rounded(entry.ber_planes),
     }  # fmt: skip
+
+
+def _reached(history: History, level: float) -> list[int | None]:
+    """The iteration at which each plane's BER was first at most `level`, least significant first; None: never."""
+    below = history.column("ber_planes") <= level
+    iterations = history.column("iteration")
+    return [int(iterations[plane.argmax()]) if plane.any() else None for plane in below.T]
 
 
 def _short(history: History) -> list[dict[str, Any]]:
