@@ -1,0 +1,212 @@
+"""Fig. 9: pictures whose samples oscillate along the bit axis, and how soon each frequency is learnt.
+
+The paper does not tell how its picture is made. Here it has a stripe for each of eight colours and a band for each
+frequency; a channel that the colour lights holds the band's wave, and one that it does not holds the complement.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import Markdown
+from matplotlib.figure import Figure
+
+from lossless_inr_lite.bits import bit_planes, to_gray
+from lossless_inr_lite.chapter import table
+from lossless_inr_lite.image_files import write_image
+from lossless_inr_lite.intervals import Correlation, rank_correlation
+from lossless_inr_lite.movies import Filmstrip
+from lossless_inr_lite.records import Verdict, verdict
+from lossless_inr_lite.study import Case, film, run_cases
+from lossless_inr_lite.views import Row, by_method
+
+NUM_BITS = 16
+RUNS = (16, 8, 4, 2, 1)  # equal neighbouring bits of each wave: from constant to alternating
+COLOURS = {"R": (1, 0, 0), "G": (0, 1, 0), "B": (0, 0, 1), "C": (0, 1, 1), "M": (1, 0, 1), "Y": (1, 1, 0),
+           "K": (0, 0, 0), "W": (1, 1, 1)}  # fmt: skip
+METHODS = {
+    "bit coordinate": "bit_coordinate",
+    "axis shrunk to 1/4": "bit_coordinate_x0.25",
+    "axis stretched by 4": "bit_coordinate_x4",
+    "Gray-coded bits": "bit_coordinate_gray",
+    "bit heads": "bit_heads",
+}
+LEVEL = 0.01
+
+
+def wave(run: int) -> int:
+    """The 16-bit word of `run` ones from the MSB, then `run` zeros, and so on."""
+    return sum(1 << (NUM_BITS - 1 - i) for i in range(NUM_BITS) if (i // run) % 2 == 0)
+
+
+def changes(words: np.ndarray | int) -> np.ndarray:
+    """How often neighbouring bits of each 16-bit word differ: twice its cycles along the bit axis, 0 to 15."""
+    planes = bit_planes(np.asarray(words, dtype=np.uint32), NUM_BITS)
+    return (planes[..., 1:] != planes[..., :-1]).sum(axis=-1)
+
+
+def bands(size: int, order: int) -> np.ndarray:
+    """(size,): the index into `RUNS` of every line of the picture; `order` shuffles where the bands lie."""
+    places = np.random.default_rng(order).permutation(len(RUNS))
+    return places[np.arange(size) * len(RUNS) // size]
+
+
+def oscillating(size: int, order: int) -> np.ndarray:
+    """The picture as words (size, size, 3) uint16: lines by frequency, columns by colour."""
+    waves = np.array([wave(run) for run in RUNS], dtype=np.uint16)[bands(size, order)]
+    lit = np.array(list(COLOURS.values()), dtype=bool)[np.arange(size) * len(COLOURS) // size]
+    return np.where(lit[None], waves[:, None, None], ~waves[:, None, None])
+
+
+def cases(template: Case, folder: Path, pictures: int) -> list[Case]:
+    """Every way of asking for each of so many pictures, which are written to `folder` as 16-bit PNG."""
+    folder.mkdir(parents=True, exist_ok=True)
+    result = []
+    for order in range(pictures):
+        path = folder / f"oscillating_{order}.png"
+        write_image(path, oscillating(template.size, order), NUM_BITS)
+        result += [replace(template, method=name, formulation=posed, signal=str(path), seed=order)
+                   for name, posed in METHODS.items()]  # fmt: skip
+    return result
+
+
+def on_pictures(templates: Sequence[Case], folder: Path, workers: int = 1) -> dict[str, dict[str, Any]]:
+    """The same ways of asking for real pictures, until lossless or out of budget."""
+    return run_cases(
+        [replace(t, method=n, formulation=posed) for t in templates for n, posed in METHODS.items()], folder, workers
+    )
+
+
+def run(cases: Sequence[Case], folder: Path, workers: int = 1) -> dict[str, dict[str, Any]]:
+    """The rows of `run_cases`, each with the course of BER by frequency: "bands" holds iteration and errors."""
+    rows = run_cases(cases, folder, workers)
+    for case in cases:
+        rows[case.label]["bands"] = courses(film(case, folder), case.size, case.seed)
+    return rows
+
+
+def courses(strip: Filmstrip, size: int, order: int) -> dict[str, list[Any]]:
+    """BER of every frequency, in the order of `RUNS`, at each kept frame."""
+    truth, lines = oscillating(size, order), bands(size, order)
+    errors = []
+    for words in strip.words:
+        wrong = np.bitwise_count(words.astype(np.uint32) ^ truth).mean(axis=(1, 2)) / NUM_BITS
+        errors.append([float(wrong[lines == k].mean()) for k in range(len(RUNS))])
+    return {"iteration": strip.clock("iteration"), "ber": errors}
+
+
+def arrivals(row: Row, level: float = LEVEL) -> list[float]:
+    """The iteration at which each frequency was first at most at `level`; infinite when it never was."""
+    below = np.array(row["bands"]["ber"]) <= level
+    iterations = row["bands"]["iteration"]
+    return [float(iterations[band.argmax()]) if band.any() else math.inf for band in below.T]
+
+
+def predicted(method: str) -> list[float]:
+    """Frequency of each wave as the network sees it: bit changes of the word, or of its Gray code, with both phases."""
+    waves = np.array([wave(run) for run in RUNS], dtype=np.uint32)
+    both = np.stack([waves, ~waves & np.uint32(0xFFFF)])
+    return changes(to_gray(both) if "Gray" in method else both).mean(axis=0).tolist()
+
+
+def order(rows: Iterable[Row], method: str) -> Correlation:
+    """Rank correlation of a wave's frequency and when it is learnt: 1 is strictly from low to high."""
+    rows = list(rows)
+    late = [at for row in rows for at in arrivals(row)]
+    names = [row["signal"]["name"] for row in rows for _ in RUNS]
+    return rank_correlation(predicted(method) * len(rows), late, names)
+
+
+def spread_of(rows: Iterable[Row]) -> float:
+    """Iterations of the latest frequency over those of the earliest, mean over fits; infinite if one never came."""
+    quotients = [max(at) / max(1.0, min(at)) for row in rows for at in [arrivals(row)]]
+    return sum(quotients) / len(quotients)
+
+
+# Figures and tables ----------------------------------------------------------------------------------------
+
+
+def frequency_curves(rows: Sequence[Row]) -> Figure:
+    """BER of every frequency against iterations, a panel a method; the first picture."""
+    first = {method: group[0] for method, group in by_method(rows).items()}
+    figure, panels = plt.subplots(1, len(first), figsize=(11, 3), sharey=True, squeeze=False)
+    colours = plt.get_cmap("viridis")(np.linspace(0, 0.9, len(RUNS)))
+    for axes, (method, row) in zip(panels[0], first.items(), strict=True):
+        errors = np.maximum(row["bands"]["ber"], 1e-4)
+        for k, run in enumerate(RUNS):
+            label = "constant" if k == 0 else f"{NUM_BITS // (2 * run)} cycles"
+            axes.plot(np.maximum(row["bands"]["iteration"], 1), errors[:, k], color=colours[k], label=label)
+        axes.set(xscale="log", yscale="log", title=method, xlabel="iterations")
+        axes.title.set_fontsize(9)
+    panels[0, 0].set_ylabel("BER")
+    panels[0, -1].legend(fontsize=7)
+    figure.tight_layout()
+    return figure
+
+
+def arrival_figure(rows: Sequence[Row]) -> Figure:
+    """When each frequency came to 1 %, in parts of the method's own mean, for every picture."""
+    figure, axes = plt.subplots(figsize=(8, 3.6))
+    for method, group in by_method(rows).items():
+        late = np.array([arrivals(row) for row in group])
+        late = np.where(np.isfinite(late), late, np.nan)
+        axes.plot(range(len(RUNS)), np.nanmean(late / np.nanmean(late), axis=0), "o-", markersize=4, label=method)
+    axes.set_xticks(range(len(RUNS)), ["constant", *(f"{NUM_BITS // (2 * run)} cycles" for run in RUNS[1:])])
+    axes.set(xlabel="along the bit axis", ylabel="iterations to 1 %, of the mean")
+    axes.legend(fontsize=8)
+    figure.tight_layout()
+    return figure
+
+
+def waves_table() -> Markdown:
+    """The waves, and their bit changes in the plain code and in Gray's: what the chapter predicts from."""
+    plain, gray = predicted("bit coordinate"), predicted("Gray-coded bits")
+    lines = [(f"`{wave(run):016b}` and its complement", f"{a:.0f}", f"{b:.1f}")
+             for run, a, b in zip(RUNS, plain, gray, strict=True)]  # fmt: skip
+    return table(("word", "bit changes", "of the Gray codes, mean of both"), lines)
+
+
+def order_table(rows: Sequence[Row]) -> Markdown:
+    """For every method: lossless fits, the iteration of each frequency, and the rank correlation."""
+    lines = []
+    for method, group in by_method(rows).items():
+        late = np.array([arrivals(row) for row in group]).mean(axis=0)
+        cells = [f"{at:,.0f}" if math.isfinite(at) else "never" for at in late]
+        lines.append((method, f"{sum(r['lossless'] for r in group)} of {len(group)}", *cells,
+                      order(group, method).text(), f"{spread_of(group):.2f}"))  # fmt: skip
+    names = ("constant", *(f"{NUM_BITS // (2 * run)} cycles" for run in RUNS[1:]))
+    return table(("method", "certified", *names, "rank correlation", "latest / earliest"), lines)
+
+
+def verdicts(rows: Sequence[Row], level: float = 0.5) -> list[Verdict]:
+    """Fig. 9, and what this chapter predicts for other codes, judged on these fits."""
+    found = by_method(rows)
+    value = {method: order(group, method) for method, group in found.items()}
+    spread = {method: spread_of(group) for method, group in found.items()}
+    plain, text = "bit coordinate", {method: f"rank correlation {v.text()}" for method, v in value.items()}
+    compared = {method: f"{spread[method]:.2f} against {spread[plain]:.2f}" for method in found}
+    return [
+        verdict("Fig. 9", "samples that change slowly along the bit axis converge first", "low frequency first",
+                text[plain], f"rank correlation at least {level}", value[plain].value >= level, row="fig9"),
+        verdict("our question", "shrinking the axis to a quarter makes the bias stronger", "not told",
+                compared["axis shrunk to 1/4"], "latest / earliest larger",
+                spread["axis shrunk to 1/4"] > spread[plain]),
+        verdict("our question", "stretching it by 4 makes the bias weaker", "not told",
+                compared["axis stretched by 4"], "latest / earliest smaller",
+                spread["axis stretched by 4"] < spread[plain]),
+        verdict("our question", "with Gray-coded bits the order is that of the Gray codes", "not told",
+                text["Gray-coded bits"], f"rank correlation at least {level}",
+                value["Gray-coded bits"].value >= level),
+        verdict("our question", "bit heads have no bit axis and no such order", "not told", text["bit heads"],
+                f"rank correlation below {level}", not value["bit heads"].value >= level),
+    ]  # fmt: skip
+
+
+def facts(rows: Sequence[Row]) -> Mapping[str, Any]:
+    """Rank correlation and spread of every method, for pages to quote."""
+    return {method: {"order": vars(order(group, method)), "spread": min(spread_of(group), 1e9)}
+            for method, group in by_method(rows).items()}  # fmt: skip
