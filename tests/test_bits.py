@@ -10,13 +10,16 @@ from lossless_inr_lite import InputError
 from lossless_inr_lite.bits import (
     bit_planes,
     error_ceiling,
+    from_gray,
     from_words,
     join_digits,
     join_planes,
     plane_names,
     quantise,
+    rearrange_planes,
     sample_dtype,
     split_digits,
+    to_gray,
     to_words,
 )
 
@@ -108,3 +111,23 @@ def test_a_sample_that_does_not_fit_is_an_error():
         to_words(np.array([3, 16], dtype=np.uint8), 4)
     with pytest.raises(InputError, match=r"-8\.\.7"):
         to_words(np.array([8], dtype=np.int8), 4, "signed")
+
+
+@given(arrays(np.uint32, st.integers(0, 20), elements=st.integers(0, 2**32 - 1)))
+def test_gray_codes_come_back_and_neighbours_differ_in_one_bit(words):
+    assert np.array_equal(from_gray(to_gray(words)), words)
+    following = words + np.uint32(1)
+    assert np.all(np.bitwise_count(to_gray(words) ^ to_gray(following)) == 1)
+
+
+@given(arrays(np.uint32, 5, elements=st.integers(0, 255)), st.permutations(range(8)))
+def test_rearranged_planes_stand_where_the_order_says(words, order):
+    moved = rearrange_planes(words, 8, order)
+    assert np.array_equal(bit_planes(moved, 8), bit_planes(words, 8)[:, order])
+    assert np.array_equal(rearrange_planes(moved, 8, np.argsort(order)), words)
+
+
+@pytest.mark.parametrize("order", [[0, 1], [0, 1, 3], [0, -1, 2]])
+def test_an_order_names_planes_that_there_are(order):
+    with pytest.raises(InputError, match="must name 3 planes, each from 0 to 2"):
+        rearrange_planes(np.zeros(2, np.uint32), 3, order)
