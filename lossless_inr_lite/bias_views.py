@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from lossless_inr_lite.bit_bias import ASKED, BITS, CONTROLS, METHODS, VALUES, bias, explained, lateness, slowdown
 from lossless_inr_lite.chapter import table
 from lossless_inr_lite.intervals import rank_correlation
-from lossless_inr_lite.plots import COSTS
+from lossless_inr_lite.plots import COSTS, plain_ticks
 from lossless_inr_lite.records import Verdict, verdict
 from lossless_inr_lite.views import Row, by_method
 
@@ -32,6 +32,7 @@ def heat_maps(rows: Sequence[Row], columns: int = 4) -> Figure:
         mesh = axes.pcolormesh(edges, range(len(errors) + 1), errors, vmin=0, vmax=0.5, cmap="magma")
         axes.set(xscale="log", title=row["method"], yticks=[0.5, len(errors) - 0.5], yticklabels=["LSB", "MSB"])
         axes.title.set_fontsize(8)
+        plain_ticks(axes)
         axes.tick_params(labelsize=7)
     if mesh is not None:
         figure.colorbar(mesh, ax=grid, label="BER", shrink=0.6)
@@ -51,6 +52,7 @@ def plane_courses(rows: Sequence[Row]) -> Figure:
                 name = {0: "LSB", errors.shape[1] - 1: "MSB"}.get(plane)
                 axes.plot([h[clock] for h in history], errors[:, plane], color=colours[plane], label=name)
             axes.set(xscale="log", yscale="log", xlabel=label)
+            plain_ticks(axes)
         panels[0].set_ylabel(f"{row['method']}\nBER", fontsize=8)
     grid[0, 0].legend(fontsize=8, loc="lower left")
     figure.tight_layout()

@@ -22,6 +22,7 @@ from lossless_inr_lite.formulations import get_formulation
 from lossless_inr_lite.image_files import write_image
 from lossless_inr_lite.intervals import Correlation, rank_correlation
 from lossless_inr_lite.movies import Filmstrip
+from lossless_inr_lite.plots import plain_ticks
 from lossless_inr_lite.records import Verdict, verdict
 from lossless_inr_lite.study import Case, film, run_cases
 from lossless_inr_lite.views import Row, by_method
@@ -155,6 +156,7 @@ def frequency_curves(rows: Sequence[Row]) -> Figure:
             axes.plot(np.maximum(row["bands"]["iteration"], 1), errors[:, k], color=colours[k], label=label)
         axes.set(xscale="log", yscale="log", title=method, xlabel="iterations")
         axes.title.set_fontsize(9)
+        plain_ticks(axes)
     panels[0, 0].set_ylabel("BER")
     panels[0, -1].legend(fontsize=7)
     figure.tight_layout()

@@ -51,8 +51,11 @@ class Correlation:
     count: int
 
     def text(self) -> str:
-        """``value (low to high)``."""
-        return "not defined" if np.isnan(self.value) else f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
+        """``value (low to high)``; of a single picture the value."""
+        if np.isnan(self.value):
+            return "not defined"
+        one = self.low == self.high == self.value
+        return f"{self.value:.2f}" if one else f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
 
 
 def rank_correlation(x: Sequence[float], y: Sequence[float], groups: Sequence[str]) -> Correlation:

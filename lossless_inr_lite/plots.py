@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from lossless_inr_lite.bits import bit_planes, plane_names
 from lossless_inr_lite.history import History
@@ -90,6 +91,8 @@ def fit_curves(histories: Mapping[str, History], lossless: Mapping[str, bool]) -
                     axes.axvline(x[-1], color=colour, linestyle="--", linewidth=1)
         grid[0, column].set(xscale="log", yscale="log")
         grid[1, column].set(xscale="log", xlabel=cost_label)
+        for axes in grid[:, column]:
+            plain_ticks(axes)
     grid[0, 0].set_ylabel("BER")
     grid[1, 0].set_ylabel("PSNR, dB")
     grid[0, 0].legend(fontsize=8, loc="lower left")
@@ -137,6 +140,28 @@ def pictures_and_planes(
                           transform=axes.transAxes)  # fmt: skip
     figure.tight_layout(pad=0.4)
     return figure
+
+
+def plane_strips(decoded: Mapping[str, np.ndarray], num_bits: int, planes: Sequence[int], channel: int = 1) -> Figure:
+    """A line for each: the picture, then these bit-planes of one channel."""
+    columns, lines = len(planes) + 1, len(decoded)
+    figure, grid = plt.subplots(lines, columns, figsize=(10, 10 / columns * lines + 0.4), squeeze=False)
+    for row, (name, words) in zip(grid, decoded.items(), strict=True):
+        show_picture(row[0], words, num_bits)
+        row[0].text(0, 1.04, LABELS.get(name, name), fontsize=8, transform=row[0].transAxes)
+        stack = bit_planes(words[..., min(channel, words.shape[-1] - 1)], num_bits)
+        for axes, plane in zip(row[1:], planes, strict=True):
+            axes.imshow(stack[..., plane], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            axes.set_axis_off()
+            if row is grid[0]:
+                axes.set_title(f"plane {plane}", fontsize=8)
+    figure.tight_layout(pad=0.4)
+    return figure
+
+
+def plain_ticks(axes: Axes) -> None:
+    """Labels at powers of ten only: those between them overlap in small panels."""
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def scaling(rows: Sequence[Mapping[str, Any]]) -> Figure:
