@@ -22,10 +22,11 @@ from lossless_inr_lite.fitting import Fit, fit
 from lossless_inr_lite.formulations import FORMULATIONS
 from lossless_inr_lite.genuineness import genuineness
 from lossless_inr_lite.image_files import check_image_output, write_image
+from lossless_inr_lite.long_sound import fit_long, forget_parts, is_long
 from lossless_inr_lite.losses import LOSSES
 from lossless_inr_lite.networks import NETWORKS
 from lossless_inr_lite.recipes import RECIPES
-from lossless_inr_lite.signals import MAX_SAMPLES, load_signal
+from lossless_inr_lite.signals import MAX_SAMPLES, Signal, load_signal
 from lossless_inr_lite.storage import read_model
 from lossless_inr_lite.version import __version__
 
@@ -51,7 +52,7 @@ def fit_command(signal: str, output: Path, size: int | None, num_bits: int | Non
     check_output(output)
     source = load_signal(signal, size, num_bits, max_pixels)
     try:
-        result = fit(source, certify=False, **plan)
+        result = _fitted(source, Path(f"{output}.parts"), plan)
     except DivergedError as error:
         kept = ""
         if isinstance(error.best, Fit):
@@ -62,8 +63,18 @@ def fit_command(signal: str, output: Path, size: int | None, num_bits: int | Non
     save(result, output)
     result.certificate = certify(output, source, max(5.0, result.history.entries[-1].seconds))
     save(result, output)
+    forget_parts(f"{output}.parts")
     print(_summary(result, output))
     return DONE if result.lossless else BUDGET_ENDED
+
+
+def _fitted(source: Signal, parts: Path, plan: dict[str, Any]) -> Fit:
+    """Long sound goes part by part, and a command that was stopped goes on from what lies in `parts`."""
+    bounded = plan["max_iterations"] is not None or plan["chunk_samples"] is not None
+    if plan["recipe"] != "fast" or bounded or not is_long(source, plan["tile"]):
+        return fit(source, certify=False, **plan)
+    kept = {name: value for name, value in plan.items() if name not in ("recipe", "max_iterations", "chunk_samples")}
+    return fit_long(source, parts, **kept)
 
 
 def decode_command(network: Path, output: Path) -> int:

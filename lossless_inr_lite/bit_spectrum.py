@@ -71,7 +71,7 @@ def cases(template: Case, folder: Path, pictures: int) -> list[Case]:
     result = []
     for order in range(pictures):
         path = folder / f"oscillating_{order}.png"
-        write_image(path, oscillating(template.size, order), NUM_BITS)
+        write_image(path, oscillating(template.size or 0, order), NUM_BITS)
         result += [replace(template, method=name, formulation=posed, signal=str(path), seed=order)
                    for name, posed in METHODS.items()]  # fmt: skip
     return result
@@ -95,7 +95,8 @@ def run(cases: Sequence[Case], folder: Path, workers: int = 1) -> dict[str, dict
 def courses(strip: Filmstrip, case: Case) -> dict[str, list[Any]]:
     """Share of wrong ones among the bits that were asked for, of every frequency as in `RUNS`, at each kept frame."""
     coded = to_gray if get_formulation(case.formulation).gray else np.asarray
-    truth, lines = coded(oscillating(case.size, case.seed)), bands(case.size, case.seed)
+    side = case.size or 0
+    truth, lines = coded(oscillating(side, case.seed)), bands(side, case.seed)
     errors = []
     for words in strip.words:
         wrong = np.bitwise_count(coded(words) ^ truth).mean(axis=(1, 2)) / NUM_BITS

@@ -87,7 +87,7 @@ def fit(
     """
     plan = get_recipe(recipe) if isinstance(recipe, str) else recipe
     choice = Choice(formulation, network, hidden_features, hidden_layers, tile, options)
-    architecture = _architecture(plan, signal, choice, loss)
+    architecture = choose_architecture(plan, signal, choice, loss)
     budget = Budget(
         _positive("max_iterations", max_iterations, plan.max_iterations),
         _positive("max_seconds", max_seconds, math.inf),
@@ -134,7 +134,7 @@ def _result(run: Run, plan: Recipe, stopped: str, seed: int) -> Fit:
     return Fit(model, plan.name, seed, run.device, run.signal.sha256, entry, stopped, run.history)
 
 
-def _architecture(plan: Recipe, signal: Signal, choice: Choice, loss: str | None) -> Architecture:
+def choose_architecture(plan: Recipe, signal: Signal, choice: Choice, loss: str | None) -> Architecture:
     """The user's choice, completed by the recipe; raises InputError for unknown names and bad sizes."""
     if choice.tile is not None and (isinstance(choice.tile, bool) or not isinstance(choice.tile, int)):
         raise InputError(f"tile is {choice.tile!r}: a whole number is needed")

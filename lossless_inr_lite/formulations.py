@@ -112,7 +112,7 @@ class Formulation:
     def codes(self, words: np.ndarray, spec: SignalSpec) -> np.ndarray:
         """Words of shape `spec.shape` -> digits (G, S, outputs), uint8 for single bits, else int64."""
         coded = to_gray(words) if self.gray else words
-        tiled = coded.reshape(-1, spec.channels)[self._positions(spec)]
+        tiled = coded.reshape(-1, spec.channels)[self.positions(spec)]
         digits = split_digits(tiled, spec.num_bits, self.digit_bits(spec)).transpose(self._order())
         dtype = np.uint8 if self.digit_bits(spec) == 1 else np.int64
         shape = (self.groups(spec), self.num_samples(spec), -1)
@@ -120,12 +120,12 @@ class Formulation:
 
     def words(self, codes: np.ndarray, spec: SignalSpec) -> np.ndarray:
         """The exact inverse of `codes`; where tiles overlap, the last one decides."""
-        positions = self._positions(spec)
-        natural = (*positions.shape, spec.channels, self.num_digits(spec))
+        places = self.positions(spec)
+        natural = (*places.shape, spec.channels, self.num_digits(spec))
         order = self._order()
         ordered = codes.reshape([natural[axis] for axis in order]).transpose(np.argsort(order))
         words = np.empty((math.prod(spec.grid_shape), spec.channels), dtype=np.uint32)
-        words[positions] = join_digits(ordered, spec.num_bits, self.digit_bits(spec))
+        words[places] = join_digits(ordered, spec.num_bits, self.digit_bits(spec))
         words = words.reshape(spec.shape)
         return from_gray(words) if self.gray else words
 
@@ -135,7 +135,7 @@ class Formulation:
             return (0, 3, 1, 2)
         return (0, 1, 2, 3) if self.digit_index == "output" else (0, 1, 3, 2)
 
-    def _positions(self, spec: SignalSpec) -> np.ndarray:
+    def positions(self, spec: SignalSpec) -> np.ndarray:
         """(G, P): flat position of every sample of every tile. Tiles overlap where the sides do not divide."""
         axes = [
             np.rint(np.linspace(0, length - side, n)).astype(np.int64)[:, None] + np.arange(side)

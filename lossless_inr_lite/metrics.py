@@ -1,10 +1,13 @@
 """Differences between two signals, all on integer words (Section 4 of the paper)."""
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from skimage.metrics import structural_similarity
+
+if TYPE_CHECKING:
+    from lossless_inr_lite.signals import Signal
 
 
 def plane_error_rates(words: np.ndarray, truth: np.ndarray, num_bits: int) -> np.ndarray:
@@ -57,3 +60,33 @@ def image_metrics(words: np.ndarray, truth: np.ndarray, num_bits: int) -> dict[s
         "rmse": rmse(words, truth),
         "ber": bit_error_rate(words, truth, num_bits),
     }
+
+
+def sound_metrics(samples: np.ndarray, truth: np.ndarray, num_bits: int) -> dict[str, float]:
+    """PSNR, SNR and RMSE of one sound (T, C), in dB and steps; the peak is the range: 2^n - 1, or 2 for floats.
+
+    A decoded float that is NaN or infinite makes RMSE infinite and the others minus infinity.
+    """
+    peak = 2.0 if samples.dtype.kind == "f" else 2.0**num_bits - 1
+    wanted = truth.astype(np.float64)
+    with np.errstate(invalid="ignore", over="ignore"):
+        error = float(np.mean((samples.astype(np.float64) - wanted) ** 2))
+    error = error if math.isfinite(error) else math.inf
+    power = float(np.mean(wanted**2))
+    return {"psnr": _decibels(peak**2, error), "snr": _decibels(power, error), "rmse": math.sqrt(error)}
+
+
+def _decibels(signal: float, error: float) -> float:
+    if error == 0:
+        return math.inf
+    return 10 * math.log10(signal / error) if signal and math.isfinite(error) else -math.inf
+
+
+def signal_metrics(words: np.ndarray, signal: "Signal") -> dict[str, float | None]:
+    """All metrics of decoded `words` beside the signal that they stand for; None where one is not finite."""
+    if signal.sample_rate is None:
+        found = image_metrics(words, signal.words, signal.num_bits)
+    else:
+        found = sound_metrics(signal.spec.signal_samples(words), signal.samples, signal.num_bits)
+        found["ber"] = bit_error_rate(words, signal.words, signal.num_bits)
+    return {name: value if abs(value) < math.inf else None for name, value in found.items()}

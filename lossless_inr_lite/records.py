@@ -18,7 +18,7 @@ import torch
 from lossless_inr_lite.claims import paper_claims
 from lossless_inr_lite.errors import InputError
 from lossless_inr_lite.fitting import Fit
-from lossless_inr_lite.metrics import image_metrics
+from lossless_inr_lite.metrics import signal_metrics
 from lossless_inr_lite.paths import PAPER, RESULTS, ROOT
 from lossless_inr_lite.signals import Signal
 from lossless_inr_lite.version import __version__
@@ -66,7 +66,6 @@ def fit_record(fit: Fit, signal: Signal) -> dict[str, Any]:
     PSNR is null where it is infinite, and SSIM where the picture is smaller than its window.
     """
     entry, words = fit.entry, fit.model.decode()[0]
-    metrics = image_metrics(words, signal.words, signal.num_bits) if signal.sample_rate is None else {}
     return {
         "signal": {"name": signal.name, "sha256": signal.sha256, **signal.spec.facts},
         "model": {**asdict(fit.model.architecture), "num_parameters": fit.num_parameters,
@@ -74,7 +73,7 @@ def fit_record(fit: Fit, signal: Signal) -> dict[str, Any]:
         "recipe": fit.recipe, "seed": fit.seed, "device": fit.device, "stopped": fit.stopped,
         "iterations": entry.iteration, "samples_seen": entry.samples_seen, "flops": entry.flops,
         "seconds": entry.seconds, "wrong_bits": entry.wrong_bits, "ber_planes": entry.ber_planes,
-        "metrics": {name: value if abs(value) < float("inf") else None for name, value in metrics.items()},
+        "metrics": signal_metrics(words, signal),
         "lossless": fit.lossless, "certificate": asdict(fit.certificate) if fit.certificate else None,
         "history": fit.history.thinned(),
     }  # fmt: skip

@@ -48,9 +48,13 @@ class SignalSpec:
         """Number of bits of the raw signal: samples x channels x num_bits."""
         return int(np.prod(self.shape)) * self.num_bits
 
+    def signal_samples(self, words: np.ndarray) -> np.ndarray:
+        """The samples that `words` stand for, shape `self.shape`: of floats also those that no signal may have."""
+        return from_words(words.reshape(self.shape), self.num_bits, self.kind)
+
     def signal(self, words: np.ndarray) -> "Signal":
         """The signal of this kind whose words are `words`, shape `self.shape`."""
-        samples = from_words(words.reshape(self.shape), self.num_bits, self.kind)
+        samples = self.signal_samples(words)
         return Signal(samples, self.num_bits, self.name, self.sample_rate, self.subtype)
 
 
@@ -121,16 +125,51 @@ def load_image(
     return Signal(samples, file_bits, _name(source))
 
 
-def load_audio(source: str | Path, num_bits: int | None = None, max_samples: int = MAX_SAMPLES) -> Signal:
+def load_audio(
+    source: str | Path, num_bits: int | None = None, max_samples: int = MAX_SAMPLES, sample_rate: int | None = None
+) -> Signal:
     """Read WAV or FLAC: PCM of 8, 16, 24 or 32 bits, or 32-bit float, any rate and number of channels.
 
-    Raises InputError for a missing or broken file, another coding, NaN or infinite samples, another depth.
+    `sample_rate` (Hz) takes block means (`block_means`) down to a rate of which the file's is a multiple; without
+    it the samples are the file's own. Raises InputError for a missing or broken file, another coding, NaN or
+    infinite samples, another depth, a rate that does not divide the file's, and means of floats.
     """
     path = embedded_path(source)
     samples, file_bits, rate, subtype = audio_files.read_audio(path, max_samples)
     if num_bits is not None and num_bits != file_bits:
         raise InputError(f"{path.name} holds {file_bits} bits a sample, not the {num_bits} that were asked for")
+    if sample_rate is not None and sample_rate != rate:
+        samples, rate = block_means(samples, rate, sample_rate, path.name), sample_rate
     return Signal(samples, file_bits, _name(source), rate, subtype)
+
+
+def block_means(samples: np.ndarray, rate: int, sample_rate: int, name: str) -> np.ndarray:
+    """Means of rate / sample_rate neighbours, rounded once; (T, C) -> (T', C). Exact sums, so the same everywhere.
+
+    Raises InputError when `sample_rate` does not divide `rate`, for floats, and when not one block is there.
+    """
+    if sample_rate < 1 or rate % sample_rate or samples.dtype.kind == "f" or len(samples) < rate // sample_rate:
+        raise InputError(
+            f"{name} cannot be brought from {rate} Hz to {sample_rate} Hz: whole-number samples, a rate that divides "
+            "the file's, and at least one block of them are needed"
+        )
+    block = rate // sample_rate
+    sums = samples[: len(samples) // block * block].astype(np.int64).reshape(-1, block, samples.shape[1]).sum(axis=1)
+    return np.rint(sums / block).astype(samples.dtype)
+
+
+def excerpt(signal: Signal, start: float, seconds: float) -> Signal:
+    """`seconds` of a sound from `start` on; raises InputError for a picture and beyond the sound's ends."""
+    if signal.sample_rate is None:
+        raise InputError(f"{signal.name} is a picture: an excerpt needs sound")
+    first, count = round(start * signal.sample_rate), round(seconds * signal.sample_rate)
+    if first < 0 or count < 1 or first + count > len(signal.samples):
+        raise InputError(
+            f"{start:g} s to {start + seconds:g} s is not inside {signal.name}, which lasts "
+            f"{len(signal.samples) / signal.sample_rate:.2f} s"
+        )
+    cut = signal.samples[first : first + count]
+    return Signal(cut, signal.num_bits, signal.name, signal.sample_rate, signal.subtype)
 
 
 def load_signal(

@@ -22,9 +22,9 @@ from lossless_inr_lite.certify import certify_models
 from lossless_inr_lite.errors import DivergedError, InputError
 from lossless_inr_lite.fitting import Fit, fit
 from lossless_inr_lite.history import Entry, History
-from lossless_inr_lite.metrics import image_metrics
+from lossless_inr_lite.metrics import signal_metrics
 from lossless_inr_lite.movies import CLOCKS, Filmstrip
-from lossless_inr_lite.recipes import PAPER, paper_at
+from lossless_inr_lite.recipes import PAPER, get_recipe, paper_at
 from lossless_inr_lite.records import fit_record
 from lossless_inr_lite.signals import Signal, load_signal
 
@@ -46,7 +46,9 @@ KEPT_AFTER = 20.0  # seconds of fitting, at most lost when a run is stopped
 
 @dataclass(frozen=True)
 class Case:
-    """One fit of a study by the paper's recipe. `method` is its name in tables; the other fields as in `fit`.
+    """One fit of a study. `method` is its name in tables; the other fields as in `fit`, but for these.
+
+    `size` is a picture's side, None for sound. `learning_rate` is that of the recipe "paper".
 
     `stops` are moments by clock ("iteration", "samples_seen", "seconds") at which the quality of the best weights so
     far is noted; the fit ends once all have passed, or all but "samples_seen" after `patience` seconds. Without
@@ -56,7 +58,7 @@ class Case:
 
     method: str
     signal: str
-    size: int
+    size: int | None
     formulation: str
     network: str = "siren"
     hidden_features: int = 64
@@ -70,6 +72,8 @@ class Case:
     patience: float = math.inf
     options: Mapping[str, float] = field(default_factory=dict)
     planes: Sequence[int] = ()
+    tile: int | None = None
+    recipe: str = "paper"
 
     def load(self) -> Signal:
         """The picture that is fitted."""
@@ -210,11 +214,13 @@ def film(case: Case, folder: Path) -> Filmstrip:
 
 def _fit(case: Case, signal: Signal, strip: Filmstrip) -> Fit:
     """Fit, without a certificate yet; a diverged fit keeps its best."""
-    recipe = PAPER if case.learning_rate == PAPER_RATE else paper_at(case.learning_rate)
+    recipe = get_recipe(case.recipe)
+    if recipe is PAPER and case.learning_rate != PAPER_RATE:
+        recipe = paper_at(case.learning_rate)
     try:
         return fit(
-            signal, case.formulation, case.network, case.hidden_features, case.hidden_layers, None, recipe, case.loss,
-            case.seed, case.max_iterations, case.max_seconds, options=dict(case.options), callback=strip,
+            signal, case.formulation, case.network, case.hidden_features, case.hidden_layers, case.tile, recipe,
+            case.loss, case.seed, case.max_iterations, case.max_seconds, options=dict(case.options), callback=strip,
             progress=False, certify=False,
         )  # fmt: skip
     except DivergedError as error:
@@ -239,11 +245,9 @@ def _row(done: _Done) -> dict[str, Any]:
 
 def _quality(signal: Signal, entry: Entry, words: np.ndarray) -> dict[str, Any]:
     """All metrics of one evaluation's weights: one checkpoint, one row."""
-    metrics = image_metrics(words, signal.words, signal.num_bits) if signal.sample_rate is None else {}
     return {
         "iteration": entry.iteration, "samples_seen": entry.samples_seen, "seconds": entry.seconds,
-        **{name: value if abs(value) < float("inf") else None for name, value in metrics.items()},
-        "ber": entry.ber, "ber_planes": _rounded(entry.ber_planes),
+        **signal_metrics(words, signal), "ber": entry.ber, "ber_planes": _rounded(entry.ber_planes),
     }  # fmt: skip
 
 

@@ -28,7 +28,7 @@ def photo(name, num_bits, size, seed=0):
 def test_tiles_cover_every_position_and_are_not_smaller_than_asked(height, width, tile):
     spec = SignalSpec("s", (height, width, 1), 8)
     posed = get_formulation("bit_heads", tile)
-    positions = posed._positions(spec)
+    positions = posed.positions(spec)
     assert positions.shape == (posed.groups(spec), np.prod(posed.tile_sides(spec)))
     assert np.array_equal(np.unique(positions), np.arange(height * width))
     assert all(side >= min(tile, length) for side, length in zip(posed.tile_sides(spec), (height, width), strict=True))

@@ -1,0 +1,146 @@
+"""Fig. 12 and Table 9: speech, asked for values and for bits, in tiles of time, to hear and to transcribe."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lossless_inr_lite.audio_files import write_audio
+from lossless_inr_lite.bits import Kind
+from lossless_inr_lite.fitting import fit
+from lossless_inr_lite.formulations import get_formulation
+from lossless_inr_lite.metrics import sound_metrics
+from lossless_inr_lite.recipes import paper_at, parameter_budget, widest
+from lossless_inr_lite.signals import Signal, excerpt, load_audio
+from lossless_inr_lite.study import Case, film, run_cases
+
+RATE = 16_000  # Hz, of speech and of the recognisers
+VALUES_RATE = 1e-3  # of networks asked for values: of 1e-3, 3e-3 and 1e-2 the best for both on speech
+FREQUENCIES = (30.0, 125.0, 250.0, 500.0)  # first omega_0 of the sweep; the paper's pictures have 30
+
+
+@dataclass(frozen=True)
+class Method:
+    """A row of Table 9 as it is run here."""
+
+    formulation: str
+    network: str
+    recipe: str
+
+
+OURS, HEADS = "bit coordinate", "bit heads"
+METHODS = {
+    "SIREN, values": Method("amplitude", "siren", "paper"),
+    "DINER, values": Method("amplitude", "diner", "paper"),
+    OURS: Method("bit_coordinate", "siren", "fast"),
+    HEADS: Method("bit_heads", "siren", "fast"),
+}
+
+
+def speech(source: str, start: float, seconds: float) -> Signal:
+    """An excerpt of a recording at 16 kHz, or at the file's rate when that is no multiple; 0 seconds is all of it."""
+    signal = load_audio(source)
+    rate = signal.sample_rate or 0
+    if rate > RATE and rate % RATE == 0 and signal.kind != "float":
+        signal = load_audio(source, sample_rate=RATE)
+    return excerpt(signal, start, seconds) if seconds else signal
+
+
+def write_sound(signal: Signal, folder: Path) -> Path:
+    """The sound as a WAV file in `folder`, for a study's cases to name."""
+    assert signal.sample_rate is not None
+    assert signal.subtype is not None
+    path = folder / f"{signal.name}.wav"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_audio(path, signal.samples, signal.num_bits, signal.sample_rate, signal.subtype)
+    return path
+
+
+def as_float(signal: Signal) -> Signal:
+    """Whole-number samples as 32-bit floats in [-1, 1), as the paper reads LibriSpeech; exact up to 24 bits."""
+    scaled = (signal.samples / 2.0 ** (signal.num_bits - 1)).astype(np.float32)
+    return Signal(scaled, 32, f"{signal.name}_fp32", signal.sample_rate, "FLOAT")
+
+
+def cases(path: Path, tile: int, max_seconds: float, omega: float, seed: int = 0) -> list[Case]:
+    """Every method with as many parameters: those of a method for bits with one for every 2.4 bits of the sound."""
+    signal, result = load_audio(path), []
+    for name, method in METHODS.items():
+        formulation = get_formulation(method.formulation, min(tile, len(signal.samples)))
+        width = widest(formulation, signal.spec, method.network, 2, parameter_budget(signal.spec))
+        options = {"first_omega_0": omega} if method.network == "siren" else {}
+        result.append(Case(
+            name, str(path), None, method.formulation, method.network, width, 2, learning_rate=VALUES_RATE, seed=seed,
+            max_iterations=10**9, max_seconds=max_seconds, options=options, tile=formulation.tile, recipe=method.recipe,
+        ))  # fmt: skip
+    return result
+
+
+def run(cases: Sequence[Case], folder: Path, share: float = 1 / 3, workers: int = 1) -> dict[str, dict[str, Any]]:
+    """The bit heads until lossless; then the others for their seconds. Rows hold the quality at `share` of them too.
+
+    "stop" is that moment in seconds, "early" what was known of the sound then.
+    """
+    heads = [case for case in cases if case.method == HEADS]
+    rows = run_cases(heads, folder, workers)
+    end = {case.signal: rows[case.label]["seconds"] for case in heads}
+    rows |= run_cases([case for case in cases if case.method != HEADS], folder, workers)
+    for case in cases:
+        signal, stop = case.load(), share * end[case.signal]
+        for name, moment in (("early", stop), ("at_end_of_heads", end[case.signal])):
+            words = film(case, folder).at("seconds", moment)
+            rows[case.label][name] = {"seconds": moment, **quality(words, signal)}
+    return rows
+
+
+def quality(words: np.ndarray, signal: Signal) -> dict[str, Any]:
+    """PSNR, SNR and BER of decoded words; None where nothing differs."""
+    found = sound_metrics(signal.spec.signal_samples(words), signal.samples, signal.num_bits)
+    wrong = int(np.bitwise_count(words ^ signal.words).sum())
+    finite = {name: value if abs(value) < float("inf") else None for name, value in found.items()}
+    return {**finite, "ber": wrong / signal.spec.total_bits, "exact": wrong == 0}
+
+
+def segments(words: np.ndarray, signal: Signal, seconds: float) -> list[dict[str, Any]]:
+    """`quality` of every stretch of so many seconds; the last one may be shorter."""
+    assert signal.sample_rate is not None
+    step, result = max(1, round(seconds * signal.sample_rate)), []
+    for first in range(0, len(signal.samples), step):
+        part = replace_samples(signal, signal.samples[first : first + step])
+        result.append({"start": first / signal.sample_rate, **quality(words[first : first + step], part)})
+    return result
+
+
+def replace_samples(signal: Signal, samples: np.ndarray) -> Signal:
+    """A signal of the same kind with other samples."""
+    return Signal(samples, signal.num_bits, signal.name, signal.sample_rate, signal.subtype)
+
+
+def omega_sweep(signal: Signal, tile: int, max_seconds: float) -> dict[float, float]:
+    """BER of the SIREN asked for values after so many seconds, by its first omega_0."""
+    formulation = get_formulation("amplitude", min(tile, len(signal.samples)))
+    width = widest(formulation, signal.spec, "siren", 2, parameter_budget(signal.spec))
+    return {
+        omega: fit(
+            signal, "amplitude", "siren", width, 2, formulation.tile, paper_at(VALUES_RATE), max_iterations=10**9,
+            max_seconds=max_seconds, options={"first_omega_0": omega}, progress=False, certify=False,
+        ).entry.ber
+        for omega in FREQUENCIES
+    }  # fmt: skip
+
+
+def heard(words: np.ndarray, signal: Signal) -> np.ndarray:
+    """Decoded words as float samples (T, C) in [-1, 1], to play or to transcribe; what is not finite is silent."""
+    samples = signal.spec.signal_samples(words)
+    if samples.dtype.kind == "f":
+        return np.clip(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0), -1, 1).astype(np.float32)
+    return (samples / 2.0 ** (signal.num_bits - 1)).astype(np.float32)
+
+
+def plane_groups(kind: Kind, num_bits: int) -> Mapping[str, range]:
+    """The planes of a word by their part: sign, exponent and mantissa of floats, sign and magnitude of integers."""
+    if kind == "float":
+        return {"mantissa": range(23), "exponent": range(23, 31), "sign": range(31, 32)}
+    return {"magnitude": range(num_bits - 1), "sign": range(num_bits - 1, num_bits)}
