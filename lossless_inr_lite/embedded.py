@@ -1,4 +1,4 @@
-"""Real pictures that arrive inside installed wheels, so that a fresh clone runs offline; and the user's own data sets.
+"""Real pictures and speech that arrive inside installed wheels, so that a fresh clone runs offline; and the user's own.
 
 `data/manifest.json` names source, licence and checksum of each embedded one. The environment variable
 LOSSLESS_INR_DATA may name a folder with more, which are then known by their names too (kodim01, say).
@@ -20,11 +20,17 @@ EMBEDDED: dict[str, tuple[str, str]] = {
     "coffee": ("skimage", "data/coffee.png"),
     "rocket": ("skimage", "data/rocket.jpg"),
     "radiograph": ("data_store", "data/RG1_UNCR.dcm"),
+    "two_cities": ("moonshine_voice", "assets/two_cities.wav"),
 }
 
 
+def installed(name: str) -> bool:
+    """Whether the package that carries an embedded file is there; of speech there is not one for every platform."""
+    return find_spec(EMBEDDED[name][0]) is not None
+
+
 def embedded_path(source: str | Path) -> Path:
-    """The file behind an embedded picture's name, or `source` itself as a path.
+    """The file behind an embedded name, or `source` itself as a path.
 
     A file of the user's wins over an embedded name, and that over one in the folder LOSSLESS_INR_DATA. Raises
     InputError when there is none of these.
@@ -39,14 +45,13 @@ def embedded_path(source: str | Path) -> Path:
         package, inside = EMBEDDED[str(source)]
         spec = find_spec(package)
         if spec is None or spec.origin is None:
-            raise InputError(f"the embedded picture {source} needs the package {package}, which is not installed")
+            raise InputError(f"the embedded {source} needs the package {package}, which is not installed")
         return Path(spec.origin).parent / inside
     if found := _in_data_folder(str(source)):
         return found
     state = "is a folder, not a file" if path.is_dir() else "does not exist"
     raise InputError(
-        f"{path} {state}: give a file, an embedded picture ({', '.join(EMBEDDED)}), or a name in the folder "
-        f"{DATA_FOLDER}"
+        f"{path} {state}: give a file, an embedded name ({', '.join(EMBEDDED)}), or a name in the folder {DATA_FOLDER}"
     )
 
 

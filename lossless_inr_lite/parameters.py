@@ -45,6 +45,11 @@ class Vocabulary(BaseModel):
     max_iterations: Annotated[int, Field(ge=1)]
     max_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     device: str
+    start: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    float_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    transcript: str
+    hires_signals: str
     ablation_size: Annotated[int, Field(ge=4, le=1024)]
     tile_size: Annotated[int, Field(ge=32, le=4096)]
     paper_size: Annotated[int, Field(ge=4, le=256)]

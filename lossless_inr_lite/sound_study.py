@@ -9,13 +9,16 @@ import numpy as np
 
 from lossless_inr_lite.audio_files import write_audio
 from lossless_inr_lite.bits import Kind
+from lossless_inr_lite.embedded import embedded_path, installed
 from lossless_inr_lite.fitting import fit
 from lossless_inr_lite.formulations import get_formulation
 from lossless_inr_lite.metrics import sound_metrics
 from lossless_inr_lite.recipes import paper_at, parameter_budget, widest
 from lossless_inr_lite.signals import Signal, excerpt, load_audio
 from lossless_inr_lite.study import Case, film, run_cases
+from lossless_inr_lite.transcription import transcripts
 
+SPEECH = "two_cities"  # the embedded recording
 RATE = 16_000  # Hz, of speech and of the recognisers
 VALUES_RATE = 1e-3  # of networks asked for values: of 1e-3, 3e-3 and 1e-2 the best for both on speech
 FREQUENCIES = (30.0, 125.0, 250.0, 500.0)  # first omega_0 of the sweep; the paper's pictures have 30
@@ -30,6 +33,8 @@ class Method:
     recipe: str
 
 
+# The moments at which every method is looked at, besides its own end.
+STOPS = {"early": "a third of the way", "at_end_of_heads": "when the heads are done"}
 OURS, HEADS = "bit coordinate", "bit heads"
 METHODS = {
     "SIREN, values": Method("amplitude", "siren", "paper"),
@@ -40,12 +45,38 @@ METHODS = {
 
 
 def speech(source: str, start: float, seconds: float) -> Signal:
-    """An excerpt of a recording at 16 kHz, or at the file's rate when that is no multiple; 0 seconds is all of it."""
+    """An excerpt of a recording at 16 kHz, or at the file's rate when that is no multiple; 0 seconds is all of it.
+
+    Where the embedded recording is not to be had, `vowels` stand in for it.
+    """
+    if source == SPEECH and not installed(SPEECH):
+        return vowels(seconds or 2.0)
     signal = load_audio(source)
     rate = signal.sample_rate or 0
     if rate > RATE and rate % RATE == 0 and signal.kind != "float":
         signal = load_audio(source, sample_rate=RATE)
     return excerpt(signal, start, seconds) if seconds else signal
+
+
+def vowels(seconds: float) -> Signal:
+    """Synthetic, not speech: a falling voice of 40 harmonics under two moving formants, 16 bits at 16 kHz."""
+    t = np.arange(round(seconds * RATE)) / RATE
+    phase = 2 * np.pi * np.cumsum(130 - 20 * t / max(seconds, 1e-9)) / RATE
+    formants = 500 + 250 * np.sin(2 * np.pi * 2 * t), 1600 + 600 * np.sin(2 * np.pi * 1.3 * t)
+    sound = sum(
+        sum(1 / (1 + ((k * 120 - f) / 120) ** 2) for f in formants) * np.sin(k * phase) for k in range(1, 41)
+    )  # fmt: skip
+    loud = 0.5 * (1 - np.cos(2 * np.pi * 3 * t))
+    samples = np.rint(2000 * loud * np.asarray(sound)).clip(-32768, 32767).astype(np.int16)
+    return Signal(samples[:, None], 16, "synthetic_vowels", RATE, "PCM_16")
+
+
+def reference_text(source: str, given: str) -> str:
+    """What is said: the line of the file's name in a transcripts.txt beside it, else `given`; none of the synthetic."""
+    if source == SPEECH:
+        return given if installed(SPEECH) else ""
+    path = embedded_path(source)
+    return transcripts(path.parent / "transcripts.txt").get(path.stem, given)
 
 
 def write_sound(signal: Signal, folder: Path) -> Path:
@@ -93,6 +124,17 @@ def run(cases: Sequence[Case], folder: Path, share: float = 1 / 3, workers: int 
             words = film(case, folder).at("seconds", moment)
             rows[case.label][name] = {"seconds": moment, **quality(words, signal)}
     return rows
+
+
+def at_stops(cases: Sequence[Case], rows: Mapping[str, Mapping[str, Any]], folder: Path) -> dict[str, np.ndarray]:
+    """Words of the truth and of every method at the two common stops and at its end, by what and when; one sound."""
+    result = {"truth": cases[0].load().words}
+    for case in cases:
+        strip, row = film(case, folder), rows[case.label]
+        for name, text in STOPS.items():
+            result[f"{case.method}, {text}"] = strip.at("seconds", row[name]["seconds"])
+        result[f"{case.method}, at its own end"] = strip.words[-1]
+    return result
 
 
 def quality(words: np.ndarray, signal: Signal) -> dict[str, Any]:
