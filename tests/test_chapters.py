@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 import lossless_inr_lite as lil
-from lossless_inr_lite import InputError, batch
+from lossless_inr_lite import InputError, batch, bit_spectrum, sound_study
 from lossless_inr_lite.baselines import METHODS, OURS
+from lossless_inr_lite.bit_bias import METHODS as METHODS_OF_BIAS
 from lossless_inr_lite.image_files import write_image
 from lossless_inr_lite.parameters import Vocabulary, check_parameters
 from lossless_inr_lite.paths import NOTEBOOKS, PARAMS
@@ -170,6 +171,23 @@ def test_study_chapters_keep_every_fit(smoke, name, methods):
     assert len({fit["method"] for fit in record["fits"].values()}) == methods
     assert all(fit["lossless"] is (fit["wrong_bits"] == 0) for fit in record["fits"].values())
     assert any(fit["lossless"] for fit in record["fits"].values())
+
+
+def test_bias_chapters_measure_every_method(smoke):
+    _, record = smoke["10_bit_bias"]
+    assert record["facts"]["bias"].keys() == set(METHODS_OF_BIAS)
+    assert {v["row"] for v in record["verdicts"] if v["row"]} == {"fig6", "fig7"}
+    _, record = smoke["11_bit_spectral_bias"]
+    assert record["facts"].keys() == set(bit_spectrum.METHODS)
+    assert "fig9" in {v["row"] for v in record["verdicts"]}
+
+
+def test_sound_chapter_certifies_its_floats(smoke):
+    folder, record = smoke["12_audio"]
+    assert record["fits"]["float"]["signal"]["subtype"] == "FLOAT"
+    assert {fit["method"] for name, fit in record["fits"].items() if name != "float"} == set(sound_study.METHODS)
+    assert {v["row"] for v in record["verdicts"]} >= {"fig12", "table9/SIREN", "table9/DINER", "table9/ours"}
+    assert (folder / "float.safetensors").is_file()
 
 
 def test_theory_chapter_stores_the_picture_exactly(smoke):

@@ -10,7 +10,7 @@ import tomllib
 
 import pytest
 
-from lossless_inr_lite.embedded import EMBEDDED, embedded_path
+from lossless_inr_lite.embedded import EMBEDDED, embedded_path, installed
 from lossless_inr_lite.errors import InputError
 from lossless_inr_lite.paths import PAPER, RESULTS, ROOT
 from lossless_inr_lite.records import paper_value, verdict
@@ -23,7 +23,9 @@ def test_the_manifest_names_every_embedded_picture():
 
 
 @pytest.mark.parametrize("file", MANIFEST, ids=lambda f: f["name"])
-def test_embedded_pictures_have_their_checksums(file):
+def test_embedded_files_have_their_checksums(file):
+    if not installed(file["name"]):
+        pytest.skip(f"there is no {file['package']} for this platform")
     data = embedded_path(file["name"]).read_bytes()
     assert len(data) == file["bytes"]
     assert hashlib.sha256(data).hexdigest() == file["sha256"]
