@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 
 BENCH ?=
 
-.PHONY: help book test lint run check-gpu bench bench-seeds records clean
+.PHONY: help book test lint run check-gpu bench bench-seeds bench-sound records clean
 
 help:
 	@echo "make book [PROFILE=lite]          build the HTML book at _build/html/index.html"
@@ -17,6 +17,7 @@ help:
 	@echo "make check-gpu                    a paper-profile fit on CUDA, certified there and on the CPU"
 	@echo "make bench [BENCH='--signals DIR'] PAPER against FAST, alternately in one run, with ratios"
 	@echo "make bench-seeds BENCH='...'      FAST over seeds and pictures, with its failures"
+	@echo "make bench-sound BENCH='...'      FAST on sound: seconds, certificates and memory of whole commands"
 	@echo "make lint                         ruff and pyright"
 	@echo "make records                      copy the records of the last lite run to data/results/lite"
 	@echo "make clean                        remove _build and .venv"
@@ -50,6 +51,9 @@ bench: $(READY)
 
 bench-seeds: $(READY)
 	$(BIN)/python benchmarks/seeds.py $(BENCH)
+
+bench-sound: $(READY)
+	$(BIN)/python benchmarks/sound.py $(BENCH)
 
 records: $(READY)
 	$(BIN)/python workflow/keep_records.py
