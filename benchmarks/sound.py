@@ -39,7 +39,8 @@ def fit_command(name: str, signal: Signal, folder: Path) -> dict[str, Any]:
     parameters = lil.read_model(out)[1].num_parameters
     row = {"name": name, "samples": list(signal.samples.shape), "sample_rate": signal.sample_rate,
            "subtype": signal.subtype, "bits": signal.spec.total_bits, "num_parameters": parameters,
-           "seconds": seconds, "lossless": certificate["lossless"], **json.loads(done.stdout.splitlines()[-1])}  # fmt: skip
+           "seconds": seconds, "lossless": certificate["lossless"],
+           **json.loads(done.stdout.splitlines()[-1])}  # fmt: skip
     print(
         f"{name}: {'certified' if row['lossless'] else 'NOT lossless'}, {seconds:.1f} s, {parameters:,} weights for "
         f"{row['bits']:,} bits, peak {row['peak_memory_bytes'] / 2**20:.0f} MiB",

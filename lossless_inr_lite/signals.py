@@ -176,7 +176,7 @@ def load_signal(
     source: str | Path, size: int | None = None, num_bits: int | None = None, max_pixels: int = MAX_SAMPLES
 ) -> Signal:
     """`load_audio` for WAV and FLAC files, `load_image` for everything else."""
-    if Path(source).suffix.lower() in audio_files.SUFFIXES:
+    if embedded_path(source).suffix.lower() in audio_files.SUFFIXES:
         if size is not None:
             raise InputError(f"size is for pictures, and {Path(source).name} is sound: leave size out")
         return load_audio(source, num_bits, max_pixels)

@@ -4,9 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 import lossless_inr_lite as lil
 from lossless_inr_lite.paths import ROOT
+
+settings.register_profile("any machine", deadline=None)  # a busy one is no failure
+settings.load_profile("any machine")
 
 SHARED = ROOT.parent / "shared" / "data"
 

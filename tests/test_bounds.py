@@ -112,7 +112,7 @@ def random_function(d, lipschitz, seed):
     return function
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     d=st.integers(1, 3), lipschitz=st.integers(0, 8), parts=st.integers(1, 12), a=st.integers(-2, 2),
     length=st.sampled_from([Fraction(1, 4), 1, 2]), seed=st.integers(0, 2**32 - 1),

@@ -13,6 +13,7 @@ from lossless_inr_lite import InputError, long_sound, sound_study, sound_views, 
 from lossless_inr_lite.__main__ import main
 from lossless_inr_lite.audio_files import SUBTYPES, write_audio
 from lossless_inr_lite.bits import bit_planes, from_words, join_planes, to_words
+from lossless_inr_lite.embedded import installed
 from lossless_inr_lite.formulations import get_formulation
 from lossless_inr_lite.long_sound import fit_long
 from lossless_inr_lite.metrics import sound_metrics
@@ -42,7 +43,7 @@ def sounds(draw):
     return lil.Signal(samples, num_bits, "s", draw(st.integers(1, 200_000)), subtype)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(signal=sounds(), posed=st.sampled_from(["bit_coordinate", "bit_heads", "parallel_bits", "bit_heads_gray"]))
 def test_every_coding_survives_files_and_planes(tmp_path, signal, posed):
     write_audio(tmp_path / "s.wav", signal.samples, signal.num_bits, signal.sample_rate, signal.subtype)
@@ -104,6 +105,14 @@ def test_block_means_are_exact_and_rates_must_divide(tmp_path):
     for rate in (32000, 0, 96000, 4000):
         with pytest.raises(InputError, match=f"cannot be brought from 48000 Hz to {rate} Hz"):
             lil.load_audio(tmp_path / "s.wav", sample_rate=rate)
+
+
+@pytest.mark.skipif(not installed("two_cities"), reason="there is no wheel with the recording for this platform")
+def test_the_embedded_speech_is_known_by_name(capsys):
+    signal = lil.load_signal("two_cities")
+    assert (signal.sample_rate, signal.subtype, signal.samples.shape) == (48000, "PCM_16", (2129958, 1))
+    assert main(["info", "two_cities"]) == 0
+    assert json.loads(capsys.readouterr().out)["sample_rate"] == 48000
 
 
 def test_an_excerpt_lies_inside():

@@ -30,7 +30,7 @@ def test_the_header_is_small_and_tells_the_run(saved, tiny):
     assert header.num_parameters == 3 * 24 + 24 + 2 * (24 * 24 + 24) + 24 * 3 + 3
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(position=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_any_flipped_bit_is_noticed(saved, tmp_path, position, bit):
     data = bytearray(saved.read_bytes())
@@ -41,7 +41,7 @@ def test_any_flipped_bit_is_noticed(saved, tmp_path, position, bit):
         lil.read_model(broken)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(bit=st.integers(0, 8 * 1500))
 def test_any_flipped_bit_of_the_header_is_noticed(saved, tmp_path, bit):
     data = bytearray(saved.read_bytes())
