@@ -193,9 +193,13 @@ def order_table(rows: Sequence[Row]) -> Markdown:
         late = np.array([arrivals(row) for row in group]).mean(axis=0)
         cells = [f"{at:,.0f}" if math.isfinite(at) else "never" for at in late]
         lines.append((method, f"{sum(r['lossless'] for r in group)} of {len(group)}", *cells,
-                      order(group, method).text(), f"{spread_of(group):.2f}"))  # fmt: skip
+                      order(group, method).text(), _quotient(spread_of(group))))  # fmt: skip
     names = ("constant", *(f"{NUM_BITS // (2 * run)} cycles" for run in RUNS[1:]))
     return table(("method", "certified", *names, "rank correlation", "latest / earliest"), lines)
+
+
+def _quotient(value: float) -> str:
+    return "not defined" if math.isnan(value) else "above any" if math.isinf(value) else f"{value:.2f}"
 
 
 def verdicts(rows: Sequence[Row], level: float = 0.5) -> list[Verdict]:
@@ -208,7 +212,7 @@ def verdicts(rows: Sequence[Row], level: float = 0.5) -> list[Verdict]:
         verdict("Fig. 9", "samples that change slowly along the bit axis converge first", "low frequency first",
                 text[plain], f"rank correlation at least {level}", value[plain].value >= level, row="fig9"),
         verdict("our question", "shrinking the axis to a quarter makes the bias stronger", "not told",
-                f"latest / earliest {spread['axis shrunk to 1/4']:.2f} against {spread[plain]:.2f}", "larger",
+                f"latest / earliest {_quotient(spread['axis shrunk to 1/4'])} against {_quotient(spread[plain])}", "larger",
                 spread["axis shrunk to 1/4"] > spread[plain]),
         verdict("our question", "stretching it by 4 makes the bias weaker", "not told",
                 f"{text['axis stretched by 4']} against {value[plain].value:.2f}", "a smaller one",

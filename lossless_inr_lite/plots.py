@@ -146,14 +146,15 @@ def plane_strips(decoded: Mapping[str, np.ndarray], num_bits: int, planes: Seque
     """A line for each: the picture, then these bit-planes of one channel."""
     columns, lines = len(planes) + 1, len(decoded)
     figure, grid = plt.subplots(lines, columns, figsize=(10, 10 / columns * lines + 0.4), squeeze=False)
-    for row, (name, words) in zip(grid, decoded.items(), strict=True):
+    for line, (name, words) in enumerate(decoded.items()):
+        row = grid[line]
         show_picture(row[0], words, num_bits)
         row[0].text(0, 1.04, LABELS.get(name, name), fontsize=8, transform=row[0].transAxes)
         stack = bit_planes(words[..., min(channel, words.shape[-1] - 1)], num_bits)
         for axes, plane in zip(row[1:], planes, strict=True):
             axes.imshow(stack[..., plane], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
             axes.set_axis_off()
-            if row is grid[0]:
+            if line == 0:
                 axes.set_title(f"plane {plane}", fontsize=8)
     figure.tight_layout(pad=0.4)
     return figure

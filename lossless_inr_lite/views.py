@@ -108,15 +108,15 @@ def arrival_table(rows: Iterable[Row]) -> Markdown:
     return table(head, lines)
 
 
-def sweep_table(table_of: Mapping[str, Mapping[float, float]]) -> Markdown:
-    """BER of every method at every rate of the sweep, the best in bold."""
+def sweep_table(table_of: Mapping[str, Mapping[float, float]], what: str = "rate") -> Markdown:
+    """BER of every method at every rate of the sweep, or `what` else was swept, the best in bold."""
     rates = sorted({rate for errors in table_of.values() for rate in errors})
     lines = []
     for method, errors in table_of.items():
         best = min(errors.values())
         cells = [f"**{errors[r]:.4f}**" if errors[r] == best else f"{errors[r]:.4f}" for r in rates]
         lines.append((method, *cells))
-    return table(("BER by rate", *(f"{rate:g}" for rate in rates)), lines)
+    return table((f"BER by {what}", *(f"{rate:g}" for rate in rates)), lines)
 
 
 def course(rows: Iterable[Row]) -> Figure:
