@@ -47,6 +47,7 @@ class Vocabulary(BaseModel):
     device: str
     start: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    coordinate_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     float_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     transcript: str
     hires_signals: str

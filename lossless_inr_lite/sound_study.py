@@ -95,8 +95,13 @@ def as_float(signal: Signal) -> Signal:
     return Signal(scaled, 32, f"{signal.name}_fp32", signal.sample_rate, "FLOAT")
 
 
-def cases(path: Path, tile: int, max_seconds: float, omega: float, seed: int = 0) -> list[Case]:
-    """Every method with as many parameters: those of a method for bits with one for every 2.4 bits of the sound."""
+def cases(
+    path: Path, tile: int, max_seconds: float, omega: float, coordinate_seconds: float | None = None, seed: int = 0
+) -> list[Case]:
+    """Every method with as many parameters: those of a method for bits with one for every 2.4 bits of the sound.
+
+    `coordinate_seconds` are those of the bit coordinate, which shows n times as many samples a pass.
+    """
     signal, result = load_audio(path), []
     for name, method in METHODS.items():
         formulation = get_formulation(method.formulation, min(tile, len(signal.samples)))
@@ -104,7 +109,8 @@ def cases(path: Path, tile: int, max_seconds: float, omega: float, seed: int = 0
         options = {"first_omega_0": omega} if method.network == "siren" else {}
         result.append(Case(
             name, str(path), None, method.formulation, method.network, width, 2, learning_rate=VALUES_RATE, seed=seed,
-            max_iterations=10**9, max_seconds=max_seconds, options=options, tile=formulation.tile, recipe=method.recipe,
+            max_iterations=10**9, max_seconds=(coordinate_seconds if name == OURS else None) or max_seconds,
+            options=options, tile=formulation.tile, recipe=method.recipe,
         ))  # fmt: skip
     return result
 
