@@ -25,7 +25,7 @@ from lossless_inr_lite.image_files import check_image_output, write_image
 from lossless_inr_lite.long_sound import fit_long, forget_parts, is_long
 from lossless_inr_lite.losses import LOSSES
 from lossless_inr_lite.networks import NETWORKS
-from lossless_inr_lite.recipes import RECIPES
+from lossless_inr_lite.recipes import RECIPES, Choice
 from lossless_inr_lite.signals import MAX_SAMPLES, Signal, load_signal
 from lossless_inr_lite.storage import read_model
 from lossless_inr_lite.version import __version__
@@ -63,7 +63,8 @@ def fit_command(signal: str, output: Path, size: int | None, num_bits: int | Non
     save(result, output)
     result.certificate = certify(output, source, max(5.0, result.history.entries[-1].seconds))
     save(result, output)
-    forget_parts(f"{output}.parts")
+    if result.lossless:
+        forget_parts(f"{output}.parts")
     print(_summary(result, output))
     return DONE if result.lossless else BUDGET_ENDED
 
@@ -71,10 +72,15 @@ def fit_command(signal: str, output: Path, size: int | None, num_bits: int | Non
 def _fitted(source: Signal, parts: Path, plan: dict[str, Any]) -> Fit:
     """Long sound goes part by part, and a command that was stopped goes on from what lies in `parts`."""
     bounded = plan["max_iterations"] is not None or plan["chunk_samples"] is not None
-    if plan["recipe"] != "fast" or bounded or not is_long(source, plan["tile"]):
+    choice = Choice(**{name: plan.get(name) for name in Choice.__dataclass_fields__})
+    if plan["recipe"] != "fast" or bounded or source.sample_rate is None or not is_long(source, choice):
         return fit(source, certify=False, **plan)
     kept = {name: value for name, value in plan.items() if name not in ("recipe", "max_iterations", "chunk_samples")}
-    return fit_long(source, parts, **kept)
+    try:
+        return fit_long(source, parts, **kept)
+    except KeyboardInterrupt:
+        print(f"finished parts are kept in {parts}: the same command goes on from them", file=sys.stderr)
+        raise
 
 
 def decode_command(network: Path, output: Path) -> int:

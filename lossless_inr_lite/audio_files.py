@@ -26,6 +26,7 @@ def read_audio(path: Path, max_samples: int) -> tuple[np.ndarray, int, int, str]
 
     Raises InputError for a file that is empty, broken, of another coding, or longer than `max_samples`.
     """
+    _check_kind(path)
     try:
         info = soundfile.info(str(path))
         _check_header(path, info, max_samples)
@@ -67,6 +68,17 @@ def check_audio_output(path: Path, subtype: str) -> None:
     if not soundfile.check_format(container, subtype):
         other = ".wav" if container == "FLAC" else ".flac"
         raise InputError(f"{container} cannot hold {subtype} sound: use {other}")
+
+
+def _check_kind(path: Path) -> None:
+    """Raise InputError unless the first bytes are RIFF's or FLAC's: of others, what is cut off goes unnoticed."""
+    try:
+        with open(path, "rb") as file:
+            start = file.read(4)
+    except OSError as error:
+        raise InputError(f"{path.name} cannot be read: {error.strerror}") from error
+    if start not in (b"RIFF", b"fLaC"):
+        raise InputError(f"{path.name} is not a sound file that can be read: WAV (RIFF) or FLAC is needed")
 
 
 def _check_riff(path: Path) -> None:

@@ -107,7 +107,8 @@ def rearrange_planes(words: np.ndarray, num_bits: int, order: Sequence[int]) -> 
 
     Raises InputError unless `order` names `num_bits` planes of 0 .. num_bits - 1.
     """
-    if len(order) != num_bits or not all(0 <= plane < num_bits for plane in order):
+    whole = all(isinstance(plane, (int, np.integer)) and not isinstance(plane, bool) for plane in order)
+    if len(order) != num_bits or not whole or not all(0 <= plane < num_bits for plane in order):
         raise InputError(f"the order {tuple(order)} must name {num_bits} planes, each from 0 to {num_bits - 1}")
     return join_planes(bit_planes(words, num_bits)[..., list(order)])
 

@@ -89,11 +89,11 @@ def fit(
     choice = Choice(formulation, network, hidden_features, hidden_layers, tile, options)
     architecture = choose_architecture(plan, signal, choice, loss)
     budget = Budget(
-        _positive("max_iterations", max_iterations, plan.max_iterations),
-        _positive("max_seconds", max_seconds, math.inf),
+        positive("max_iterations", max_iterations, plan.max_iterations),
+        positive("max_seconds", max_seconds, math.inf),
     )
     device = get_device(device)
-    chunk = int(_positive("chunk_samples", chunk_samples, default_chunk(device)))
+    chunk = int(positive("chunk_samples", chunk_samples, default_chunk(device)))
     model = _checked_model(architecture, signal, seed, chunk, device)
     _warm_up()
     run = Run(signal, model, plan.name, budget, device, callback)
@@ -157,7 +157,8 @@ def _checked_model(architecture: Architecture, signal: Signal, seed: int, chunk:
     return architecture.build(signal.spec, seed)
 
 
-def _positive(what: str, value: float | None, default: float) -> float:
+def positive(what: str, value: float | None, default: float) -> float:
+    """`value`, or `default` for None; raises InputError unless it is a number above 0."""
     if value is None:
         return default
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:

@@ -155,7 +155,7 @@ def digits(bits_per_digit: int) -> Formulation:
 
 def stretched(name: str) -> Formulation | None:
     """``bit_coordinate_xF``; None for other names and when F is not above 0 and at most 100."""
-    match = re.fullmatch(r"bit_coordinate_x(\d{1,3}(?:\.\d{1,4})?)", name)
+    match = re.fullmatch(r"bit_coordinate_x([0-9]{1,3}(?:\.[0-9]{1,4})?)", name)
     reach = float(match[1]) if match else 0.0
     return Formulation(name, 1, "bce", "input", digit_reach=reach) if 0 < reach <= 100 else None
 
@@ -184,6 +184,6 @@ def get_formulation(name: str, tile: int | None = None) -> Formulation:
     """
     if found := stretched(str(name)):
         return replace(found, tile=tile)
-    if (match := re.fullmatch(r"digits_([1-9]\d?)", str(name))) and int(match[1]) <= 24:
+    if (match := re.fullmatch(r"digits_([1-9][0-9]?)", str(name))) and int(match[1]) <= 24:
         return replace(digits(int(match[1])), tile=tile)
     return replace(FORMULATIONS[check_choice("formulation", name, list(FORMULATIONS))], tile=tile)

@@ -50,6 +50,10 @@ class Correlation:
     high: float
     count: int
 
+    def as_dict(self) -> dict[str, float | None]:
+        """All fields; None where one is not defined, since JSON knows no NaN."""
+        return {name: None if np.isnan(value) else value for name, value in vars(self).items()}
+
     def text(self) -> str:
         """``value (low to high)``; of a single picture the value."""
         if np.isnan(self.value):

@@ -5,34 +5,33 @@ and lies in a file of its own until all are done; what a fit needs of memory is 
 sound. At the end the parts' weights, one behind the other, are the weights of the whole.
 """
 
-import shutil
+import math
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
-from lossless_inr_lite.certify import save
+from lossless_inr_lite.certify import check_output, save
 from lossless_inr_lite.devices import get_device
-from lossless_inr_lite.errors import InputError
-from lossless_inr_lite.fitting import Fit, choose_architecture, fit
+from lossless_inr_lite.errors import DivergedError, InputError
+from lossless_inr_lite.fitting import Fit, choose_architecture, fit, positive
 from lossless_inr_lite.history import Entry, History
 from lossless_inr_lite.metrics import plane_errors, psnr
 from lossless_inr_lite.model import Architecture, Model
-from lossless_inr_lite.recipes import Choice, default_tile, get_recipe
+from lossless_inr_lite.recipes import Choice, get_recipe
 from lossless_inr_lite.signals import Signal
 from lossless_inr_lite.storage import read_model
 
 PART = 32  # tiles
 
 
-def is_long(signal: Signal, tile: int | None) -> bool:
-    """Whether `fit_long` is worth its files: a sound of more than two parts in tiles of `tile` (None: the recipe's)."""
-    tile = tile or default_tile(signal.spec)
+def is_long(signal: Signal, choice: Choice) -> bool:
+    """Whether `fit_long` is worth its files: a sound of more than two parts in the tiles that the recipe chooses."""
+    tile = choose_architecture(get_recipe("fast"), signal, choice, None).tile
     return signal.sample_rate is not None and tile is not None and len(signal.samples) > 2 * PART * tile
 
 
@@ -54,8 +53,9 @@ def fit_long(
     """Fit a sound by the recipe "fast" in parts of 32 tiles; arguments as in `fit`, not certified yet.
 
     Finished parts lie in `folder`; a run with the same sound and arguments goes on from them. Each part may use its
-    share of the seconds that are left. The history has a row for every part. Raises InputError for a picture,
-    and when the recipe makes no tiles.
+    share of the seconds that are left. The history has a row for every part; its costs are those of this run.
+    Raises InputError for a picture, when the recipe makes no tiles, for bad seconds, and when `folder` cannot hold
+    the parts, all before any fit.
     """
     plan = get_recipe("fast")
     choice = Choice(formulation, network, hidden_features, hidden_layers, tile, options)
@@ -66,13 +66,15 @@ def fit_long(
     parts, folder = _parts(signal, whole), Path(folder)
     same = replace(architecture, tile=whole.formulation.tile_sides(signal.spec)[0])
     shown = sys.stderr.isatty() if progress is None else progress
-    course, weights = _Course(signal, max_seconds), []
-    for number, part in enumerate(tqdm(parts, desc=signal.name, unit=" parts", disable=not shown)):
-        path = folder / f"{number:05d}.safetensors"
+    paths = [folder / f"{number:05d}.safetensors" for number in range(len(parts))]
+    for path in paths:
+        check_output(path)
+    course, weights = _Course(signal, positive("max_seconds", max_seconds, math.inf)), []
+    steps = zip(paths, tqdm(parts, desc=signal.name, unit=" parts", disable=not shown), strict=True)
+    for number, (path, part) in enumerate(steps):
         model = _kept(path, part, same, seed)
         if model is None:
-            done = fit(part, recipe="fast", seed=seed, device=device, progress=False, certify=False, loss=same.loss,
-                       max_seconds=course.share(len(parts) - number), **_arguments(same))  # fmt: skip
+            done = _fit_part(part, same, seed, device, course.share(len(parts) - number))
             save(done, path)
             model = done.model
             course.add(done, part)
@@ -84,8 +86,25 @@ def fit_long(
 
 
 def forget_parts(folder: str | Path) -> None:
-    """Remove what `fit_long` kept, once the whole is saved."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Remove what `fit_long` kept, once the whole is saved; a folder with anything else in it stays."""
+    folder = Path(folder)
+    for path in folder.glob("[0-9][0-9][0-9][0-9][0-9].*"):
+        if path.suffix in (".safetensors", ".json") and path.is_file():
+            path.unlink()
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def _fit_part(part: Signal, architecture: Architecture, seed: int, device: str, seconds: float) -> Fit:
+    """One part; of one that diverged the best weights, so that the others are not lost."""
+    chosen = {name: value for name, value in vars(architecture).items() if name != "loss"}
+    try:
+        return fit(part, recipe="fast", seed=seed, device=device, progress=False, certify=False,
+                   loss=architecture.loss, max_seconds=seconds, **chosen)  # fmt: skip
+    except DivergedError as error:
+        if not isinstance(error.best, Fit):
+            raise
+        return error.best
 
 
 def _parts(signal: Signal, whole: Model) -> list[Signal]:
@@ -97,10 +116,6 @@ def _parts(signal: Signal, whole: Model) -> list[Signal]:
     ]
 
 
-def _arguments(architecture: Architecture) -> dict[str, Any]:
-    return {name: value for name, value in vars(architecture).items() if name != "loss"}
-
-
 def _kept(path: Path, part: Signal, architecture: Architecture, seed: int) -> Model | None:
     """The model of a finished part of exactly this sound, architecture and seed; None when there is none."""
     if not path.is_file():
@@ -110,13 +125,13 @@ def _kept(path: Path, part: Signal, architecture: Architecture, seed: int) -> Mo
     except InputError:
         return None
     same = (header.sha256_samples, header.architecture, header.seed) == (part.sha256, architecture, seed)
-    return model if same and header.wrong_bits == 0 else None
+    return model if same and header.spec.facts == part.spec.facts and header.wrong_bits == 0 else None
 
 
 class _Course:
     """What the parts cost so far, and the history of the whole."""
 
-    def __init__(self, signal: Signal, max_seconds: float | None) -> None:
+    def __init__(self, signal: Signal, max_seconds: float) -> None:
         self.signal, self.max_seconds, self.started = signal, max_seconds, time.perf_counter()
         self.iteration = self.samples_seen = self.flops = self.samples = 0
         self.errors = np.zeros(signal.num_bits, dtype=np.int64)
@@ -126,9 +141,9 @@ class _Course:
     def seconds(self) -> float:
         return time.perf_counter() - self.started
 
-    def share(self, parts_left: int) -> float | None:
+    def share(self, parts_left: int) -> float:
         """Seconds for the next part."""
-        return None if self.max_seconds is None else max(1e-3, (self.max_seconds - self.seconds) / parts_left)
+        return max(1e-3, (self.max_seconds - self.seconds) / parts_left)
 
     def add(self, done: Fit, part: Signal) -> None:
         last = done.history.entries[-1]

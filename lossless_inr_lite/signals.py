@@ -1,6 +1,7 @@
 """A `Signal`: integer or float32 samples with everything needed to write the same file again."""
 
 import hashlib
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -148,7 +149,8 @@ def block_means(samples: np.ndarray, rate: int, sample_rate: int, name: str) -> 
 
     Raises InputError when `sample_rate` does not divide `rate`, for floats, and when not one block is there.
     """
-    if sample_rate < 1 or rate % sample_rate or samples.dtype.kind == "f" or len(samples) < rate // sample_rate:
+    whole = isinstance(sample_rate, int) and not isinstance(sample_rate, bool) and sample_rate >= 1
+    if not whole or rate % sample_rate or samples.dtype.kind == "f" or len(samples) < rate // sample_rate:
         raise InputError(
             f"{name} cannot be brought from {rate} Hz to {sample_rate} Hz: whole-number samples, a rate that divides "
             "the file's, and at least one block of them are needed"
@@ -162,8 +164,10 @@ def excerpt(signal: Signal, start: float, seconds: float) -> Signal:
     """`seconds` of a sound from `start` on; raises InputError for a picture and beyond the sound's ends."""
     if signal.sample_rate is None:
         raise InputError(f"{signal.name} is a picture: an excerpt needs sound")
+    if not (math.isfinite(start) and math.isfinite(seconds) and seconds * signal.sample_rate >= 0.5):
+        raise InputError(f"{seconds} s from {start} s on is not one sample of {signal.name} at {signal.sample_rate} Hz")
     first, count = round(start * signal.sample_rate), round(seconds * signal.sample_rate)
-    if first < 0 or count < 1 or first + count > len(signal.samples):
+    if first < 0 or first + count > len(signal.samples):
         raise InputError(
             f"{start:g} s to {start + seconds:g} s is not inside {signal.name}, which lasts "
             f"{len(signal.samples) / signal.sample_rate:.2f} s"

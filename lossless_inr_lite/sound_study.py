@@ -1,6 +1,6 @@
 """Fig. 12 and Table 9: speech, asked for values and for bits, in tiles of time, to hear and to transcribe."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,17 +10,20 @@ import numpy as np
 from lossless_inr_lite.audio_files import write_audio
 from lossless_inr_lite.bits import Kind
 from lossless_inr_lite.embedded import embedded_path, installed
+from lossless_inr_lite.errors import InputError
 from lossless_inr_lite.fitting import fit
 from lossless_inr_lite.formulations import get_formulation
 from lossless_inr_lite.metrics import sound_metrics
+from lossless_inr_lite.movies import Filmstrip
 from lossless_inr_lite.recipes import paper_at, parameter_budget, widest
 from lossless_inr_lite.signals import Signal, excerpt, load_audio
 from lossless_inr_lite.study import Case, film, run_cases
-from lossless_inr_lite.transcription import transcripts
+from lossless_inr_lite.transcription import transcripts, words_of
 
 SPEECH = "two_cities"  # the embedded recording
+SPEECH_TEXT = {(1.1, 1.7): "it was the best of times"}  # of Dickens; excerpt (start, seconds) -> words
 RATE = 16_000  # Hz, of speech and of the recognisers
-VALUES_RATE = 1e-3  # of networks asked for values: of 1e-3, 3e-3 and 1e-2 the best for both on speech
+VALUES_RATE = 1e-3  # of networks asked for values: ten times the paper's
 FREQUENCIES = (30.0, 125.0, 250.0, 500.0)  # first omega_0 of the sweep; the paper's pictures have 30
 
 
@@ -71,19 +74,57 @@ def vowels(seconds: float) -> Signal:
     return Signal(samples[:, None], 16, "synthetic_vowels", RATE, "PCM_16")
 
 
-def reference_text(source: str, given: str) -> str:
-    """What is said: the line of the file's name in a transcripts.txt beside it, else `given`; none of the synthetic."""
-    if source == SPEECH:
-        return given if installed(SPEECH) else ""
+def recordings(signals: str, start: float, seconds: float) -> dict[str, Signal]:
+    """`speech` of every name among the comma-separated `signals`.
+
+    Raises InputError, before any fit, when there is none, two have one name, one holds floats, or cannot be read.
+    """
+    names = [name.strip() for name in signals.split(",") if name.strip()]
+    found = {name: speech(name, start, seconds) for name in names}
+    stems = [signal.name for signal in found.values()]
+    if not names:
+        raise InputError(f"signals is {signals!r}: at least one recording is needed, several are separated by commas")
+    if twice := [name for name in stems if stems.count(name) > 1] or ([names[0]] if len(found) < len(names) else []):
+        raise InputError(f"signals holds two recordings called {twice[0]}: tables and files go by name, so rename one")
+    if floats := [signal.name for signal in found.values() if signal.kind == "float"]:
+        raise InputError(f"signals holds {floats[0]}, which is of floats: networks asked for values need whole numbers")
+    return found
+
+
+def references(names: Iterable[str], given: str, start: float, seconds: float) -> dict[str, str]:
+    """`reference_text` of every name; raises InputError for one without any word, and where it cannot be read."""
+    found = {name: reference_text(name, given, (start, seconds)) for name in names}
+    for name, text in found.items():
+        if text and not words_of(text):
+            raise InputError(f"the transcript of {name} holds no words: {text[:50]!r}")
+    return found
+
+
+def middle(signal: Signal, seconds: float) -> Signal:
+    """So many seconds around the middle of a sound, or all of it where it is shorter; one sample at least."""
+    count = min(len(signal.samples), max(1, round(seconds * (signal.sample_rate or 1))))
+    first = (len(signal.samples) - count) // 2
+    return replace_samples(signal, signal.samples[first : first + count])
+
+
+def reference_text(source: str, given: str, excerpt: tuple[float, float]) -> str:
+    """What is said, as far as that is known; empty where it is not.
+
+    That is the line of the file's name in a transcripts.txt beside it, else `given`, else what is known of the
+    embedded recording's `excerpt` (start and seconds). Nothing is said by the synthetic sound.
+    """
+    if source == SPEECH and not installed(SPEECH):
+        return ""
     path = embedded_path(source)
-    return transcripts(path.parent / "transcripts.txt").get(path.stem, given)
+    known = SPEECH_TEXT.get(excerpt, "") if source == SPEECH else ""
+    return transcripts(path.parent / "transcripts.txt").get(path.stem, given) or known
 
 
 def write_sound(signal: Signal, folder: Path) -> Path:
     """The sound as a WAV file in `folder`, for a study's cases to name."""
     assert signal.sample_rate is not None
     assert signal.subtype is not None
-    path = folder / f"{signal.name}.wav"
+    path = folder / f"{signal.name}{'.flac' if signal.subtype == 'PCM_S8' else '.wav'}"
     folder.mkdir(parents=True, exist_ok=True)
     write_audio(path, signal.samples, signal.num_bits, signal.sample_rate, signal.subtype)
     return path
@@ -139,8 +180,13 @@ def at_stops(cases: Sequence[Case], rows: Mapping[str, Mapping[str, Any]], folde
         strip, row = film(case, folder), rows[case.label]
         for name, text in STOPS.items():
             result[f"{case.method}, {text}"] = strip.at("seconds", row[name]["seconds"])
-        result[f"{case.method}, at its own end"] = strip.words[-1]
+        result[f"{case.method}, at its own end"] = _best(strip, result["truth"])
     return result
+
+
+def _best(strip: Filmstrip, truth: np.ndarray) -> np.ndarray:
+    """The frame with the fewest wrong bits."""
+    return min(strip.words, key=lambda words: int(np.bitwise_count(words ^ truth).sum()))
 
 
 def quality(words: np.ndarray, signal: Signal) -> dict[str, Any]:

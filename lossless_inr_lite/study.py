@@ -94,20 +94,22 @@ class Case:
         return json.loads(json.dumps(fields | {"code": _code_hash()}))
 
 
-def spread(case: Case, signals: str, seeds: int = 1) -> list[Case]:
+def spread(case: Case, signals: str, seeds: int = 1, parameter: str = "signals") -> list[Case]:
     """The case for every picture among the comma-separated `signals` and every seed below `seeds`.
 
     Raises InputError, before any fit, when one cannot be read at the case's size, two have the same name, or the
-    case has no width.
+    case has no width. `parameter` is what these errors call the pictures.
     """
     if case.hidden_features < 1:
         raise InputError(f"hidden_features is {case.hidden_features}: in a study allowed are whole numbers from 1")
     names = [name.strip() for name in signals.split(",") if name.strip()]
     if not names:
-        raise InputError(f"signals is {signals!r}: at least one picture is needed, several are separated by commas")
+        raise InputError(f"{parameter} is {signals!r}: at least one picture is needed, several are separated by commas")
     loaded = [load_signal(name, size=case.size).name for name in names]
     if twice := [name for name in loaded if loaded.count(name) > 1]:
-        raise InputError(f"signals holds two pictures called {twice[0]}: tables and files go by name, so rename one")
+        raise InputError(
+            f"{parameter} holds two pictures called {twice[0]}: tables and files go by name, so rename one"
+        )
     return [replace(case, signal=name, seed=seed) for seed in range(seeds) for name in names]
 
 

@@ -73,13 +73,24 @@ def word_error_rate(reference: str, said: str) -> float:
     """
     import jiwer
 
-    wanted, words = (" ".join(re.findall(r"[a-z0-9']+", text.lower())) for text in (reference, said))
+    wanted, words = words_of(reference), words_of(said)
     if not wanted:
         raise InputError("the reference transcript holds no words")
-    return float(jiwer.wer(wanted, words))
+    return float(jiwer.wer(" ".join(wanted), " ".join(words)))
+
+
+def words_of(text: str) -> list[str]:
+    """The words of an English text in lower case, without punctuation."""
+    return re.findall(r"[a-z0-9']+", text.lower())
 
 
 def transcripts(path: Path) -> dict[str, str]:
-    """What is said in each file of a folder, from its transcripts.txt: lines of a name and the words."""
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    """What is said in each file of a folder, from its transcripts.txt: lines of a name and the words.
+
+    Raises InputError when it is no text.
+    """
+    try:
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path.name} beside the recordings is not a text in UTF-8: {error}") from error
     return {name: words for line in text.splitlines() for name, _, words in [line.strip().partition(" ")] if words}

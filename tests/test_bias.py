@@ -105,6 +105,30 @@ def test_bands_differ_along_the_bit_axis_only(order):
         assert np.array_equal(band >> 15, picture[lines == 0][: len(band)] >> 15)  # all waves begin with a 1
 
 
+def test_a_picture_without_room_for_the_colours_is_an_error(tmp_path):
+    with pytest.raises(lil.InputError, match="size is 7: 8 or more are needed"):
+        bit_spectrum.cases(replace(SMALL, size=7), tmp_path, 1)
+
+
+def spectral_row(method, arrivals, picture="a"):
+    ber = [[float(at > i) for at in arrivals] for i in range(60)]
+    return {"method": method, "signal": {"name": picture}, "lossless": True,
+            "bands": {"iteration": list(range(60)), "ber": ber}}  # fmt: skip
+
+
+def test_predictions_are_judged_by_the_order_and_undecided_without_arrivals():
+    given = {"bit coordinate": [10, 11, 12, 13, 14], "axis shrunk to 1/4": [5, 10, 20, 30, 40],
+             "axis stretched by 4": [10, 12, 11, 10, 11], "Gray-coded bits": [5, 10, 20, 30, 6],
+             "bit heads": [12, 10, 11, 10, 12]}  # fmt: skip
+    rows = [spectral_row(method, at) for method, at in given.items()]
+    assert [v.verdict for v in bit_spectrum.verdicts(rows)] == ["reproduced"] * 5
+    rows[3] = spectral_row("Gray-coded bits", [10, 11, 12, 13, 14])
+    assert bit_spectrum.verdicts(rows)[3].verdict == "deviates"
+    rows[1] = spectral_row("axis shrunk to 1/4", [5, 10, 20, 30, 99])
+    assert bit_spectrum.verdicts(rows)[1].verdict == "not attempted"
+    assert bit_spectrum.facts(rows)["bit coordinate"]["certified"] == 1
+
+
 def test_courses_count_the_errors_of_each_frequency():
     case = replace(SMALL, size=10, seed=1)
     truth, lines = bit_spectrum.oscillating(10, 1), bit_spectrum.bands(10, 1)
@@ -122,7 +146,13 @@ def test_a_stretched_axis_has_its_own_reach():
     spec = lil.load_image("astronaut", size=4).spec
     assert np.abs(get_formulation("bit_coordinate_x4").coordinates(spec)[..., 2]).max() == 4
     assert np.abs(get_formulation("bit_coordinate_x4").coordinates(spec)[..., :2]).max() == 1
-    for name in ("bit_coordinate_x0", "bit_coordinate_x101", "bit_coordinate_x-1", "bit_coordinate_x"):
+    for name in (
+        "bit_coordinate_x0",
+        "bit_coordinate_x101",
+        "bit_coordinate_x-1",
+        "bit_coordinate_x",
+        "bit_coordinate_x\u0664",
+    ):
         with pytest.raises(lil.InputError, match="unknown formulation"):
             get_formulation(name)
 

@@ -67,6 +67,13 @@ def test_every_top_half_of_a_float_survives_its_planes():
         assert np.array_equal(formulation.words(formulation.codes(finite, spec), spec), finite)
 
 
+@pytest.mark.parametrize("kind", ["AIFF", "AU", "W64", "RF64", "CAF"])
+def test_other_containers_are_refused_under_any_name(tmp_path, kind):
+    soundfile.write(tmp_path / "s.wav", np.zeros(50), 8000, "PCM_16", format=kind)
+    with pytest.raises(InputError, match="is not a sound file that can be read"):
+        lil.load_audio(tmp_path / "s.wav")
+
+
 def test_a_mislabelled_file_is_read_for_what_it_is(tmp_path):
     signal = sound(50)
     write_audio(tmp_path / "s.wav", signal.samples, 16, 8000, "PCM_16")
@@ -102,7 +109,7 @@ def test_block_means_are_exact_and_rates_must_divide(tmp_path):
     soundfile.write(tmp_path / "s.wav", samples, 48000, "PCM_16")
     found = lil.load_audio(tmp_path / "s.wav", sample_rate=16000)
     assert (found.sample_rate, found.samples.tolist()) == (16000, [[2, -3], [2, 1]])
-    for rate in (32000, 0, 96000, 4000):
+    for rate in (32000, 0, 96000, 4000, 4000.0, True):
         with pytest.raises(InputError, match=f"cannot be brought from 48000 Hz to {rate} Hz"):
             lil.load_audio(tmp_path / "s.wav", sample_rate=rate)
 
@@ -118,8 +125,11 @@ def test_the_embedded_speech_is_known_by_name(capsys):
 def test_an_excerpt_lies_inside():
     whole = sound(80)
     assert np.array_equal(excerpt(whole, 0.001, 0.002).samples, whole.samples[8:24])
-    for start, seconds in ((-1, 1), (0, 0.02), (0, 0), (0.009, 0.002)):
+    for start, seconds in ((-1, 1), (0, 0.02), (0.009, 0.002)):
         with pytest.raises(InputError, match="is not inside sound"):
+            excerpt(whole, start, seconds)
+    for start, seconds in ((0, 0), (0, 1e-6), (float("nan"), 1), (0, float("inf"))):
+        with pytest.raises(InputError, match="is not one sample of sound"):
             excerpt(whole, start, seconds)
     with pytest.raises(InputError, match="is a picture"):
         excerpt(lil.load_image("astronaut", size=4), 0, 1)
@@ -172,9 +182,42 @@ def test_a_stopped_run_goes_on_from_its_parts(tmp_path, short_parts, monkeypatch
 def test_a_budget_is_shared_and_the_best_is_kept(tmp_path, short_parts):
     signal = lil.Signal(np.random.default_rng(0).integers(-30000, 30000, (100, 1)).astype(np.int16), 16, "n", 8000,
                         "PCM_16")  # fmt: skip
-    fit = fit_long(signal, tmp_path, tile=15, hidden_features=16, hidden_layers=1, max_seconds=0.3, progress=False)
+    fit = fit_long(signal, tmp_path, tile=15, hidden_features=16, hidden_layers=1, max_seconds=0.01, progress=False)
     assert fit.stopped == "max_seconds"
     assert fit.entry.wrong_bits == int(np.bitwise_count(fit.model.decode()[0] ^ signal.words).sum()) > 0
+
+
+def test_parts_of_another_coding_are_not_taken(tmp_path, short_parts):
+    """Whole numbers of 24 and 32 bits, and floats, may have the same bytes and so the same hash."""
+    samples = np.random.default_rng(0).integers(-8, 8, (60, 1)).astype(np.int32)
+    settings = {"tile": 10, "hidden_features": 24, "hidden_layers": 2, "progress": False}
+    for num_bits, subtype in ((24, "PCM_24"), (32, "PCM_32")):
+        signal = lil.Signal(samples, num_bits, "s", 8000, subtype)
+        assert np.array_equal(fit_long(signal, tmp_path, **settings).model.decode()[0], signal.words)
+
+
+@pytest.mark.parametrize("seconds", [-5, 0, float("nan"), "x"])
+def test_bad_seconds_and_places_are_errors_before_any_fit(tmp_path, short_parts, monkeypatch, seconds):
+    monkeypatch.setattr(long_sound, "fit", None)
+    with pytest.raises(InputError, match="max_seconds is"):
+        fit_long(sound(100), tmp_path / "p", tile=15, max_seconds=seconds)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot write into the folder"):
+        fit_long(sound(100), tmp_path / "file", tile=15)
+    (tmp_path / "00001.json").write_text("mine")
+    with pytest.raises(InputError, match="is not a certificate"):
+        fit_long(sound(100), tmp_path, tile=15)
+
+
+def test_only_parts_are_forgotten(tmp_path):
+    for name in ("00000.safetensors", "00000.json", "mine.txt"):
+        (tmp_path / name).write_text("")
+    long_sound.forget_parts(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+    (tmp_path / "mine.txt").unlink()
+    long_sound.forget_parts(tmp_path)
+    assert not tmp_path.exists()
+    long_sound.forget_parts(tmp_path)
 
 
 def test_pictures_and_single_networks_have_no_parts(tmp_path):
@@ -194,6 +237,10 @@ def test_the_command_line_fits_long_sound_in_parts(tmp_path, short_parts, capsys
     assert main(["decode", str(out), "-o", str(tmp_path / "back.wav")]) == 0
     assert (tmp_path / "back.wav").read_bytes() == (tmp_path / "s.wav").read_bytes()
     assert json.loads((tmp_path / "s.json").read_text())["lossless"] is True
+    own = ["fit", str(tmp_path / "s.wav"), "-o", str(out), "--hidden-features", "48"]
+    assert main(own) == 0  # one network, as the recipe has it when the user chooses the width
+    assert main(["fit", str(tmp_path / "s.wav"), "-o", str(out), "--tile", "40", "--max-seconds", "0.01"]) == 3
+    assert (tmp_path / "s.safetensors.parts").exists()  # for a run with more seconds
 
 
 # What is measured ------------------------------------------------------------------------------------------
@@ -268,7 +315,15 @@ def test_word_error_rate_ignores_case_and_punctuation():
 def test_transcripts_lie_beside_the_files(tmp_path, monkeypatch):
     write_audio(tmp_path / "a-1.wav", sound(9).samples, 16, 8000, "PCM_16")
     (tmp_path / "transcripts.txt").write_text("a-1 HELLO THERE\n\nb\n")
-    assert sound_study.reference_text(str(tmp_path / "a-1.wav"), "given") == "HELLO THERE"
+    known = sound_study.reference_text(str(tmp_path / "a-1.wav"), "given", (0.0, 0.0))
+    assert known == "HELLO THERE"
+    (tmp_path / "transcripts.txt").write_bytes(b"a-1 \xff")
+    with pytest.raises(InputError, match=r"transcripts\.txt beside the recordings is not a text"):
+        sound_study.references([str(tmp_path / "a-1.wav")], "", 0.0, 0.0)
+    (tmp_path / "transcripts.txt").unlink()
+    assert sound_study.references([str(tmp_path / "a-1.wav")], "", 0.0, 0.0) == {str(tmp_path / "a-1.wav"): ""}
+    with pytest.raises(InputError, match="holds no words"):
+        sound_study.references([str(tmp_path / "a-1.wav")], "?!", 0.0, 0.0)
     assert transcription.transcripts(tmp_path / "none.txt") == {}
 
 
@@ -276,21 +331,45 @@ def test_without_the_embedded_recording_a_synthetic_sound_stands_in(monkeypatch)
     monkeypatch.setattr(sound_study, "installed", lambda name: False)
     found = sound_study.speech(sound_study.SPEECH, 1.0, 0.5)
     assert (found.name, found.sample_rate, len(found.samples)) == ("synthetic_vowels", 16000, 8000)
-    assert sound_study.reference_text(sound_study.SPEECH, "given") == ""
+    assert sound_study.reference_text(sound_study.SPEECH, "given", (1.1, 1.7)) == ""
 
 
-def test_verdicts_of_table_9_need_a_recogniser():
+def judged(exact_heads=True, wrong=(0.0, 0.5, 0.1), recogniser="r"):
     row = {"method": "", "lossless": True, "at_end_of_heads": {"exact": False}}
     rows = [{**row, "method": name} for name in sound_study.METHODS]
-    heard = [{"sound": s, "recogniser": "r", "wer": w, "text": ""} for s, w in
-             (("truth", 0.0), ("SIREN, values, when the heads are done", 0.5),
-              ("DINER, values, when the heads are done", 0.0))]  # fmt: skip
-    fit = {"lossless": True, "wrong_bits": 0}
-    said = {v.row: v.verdict for v in sound_views.verdicts(rows, heard, fit) if v.row}
+    rows += [{**row, "method": sound_study.HEADS, "lossless": exact_heads}]
+    sounds = ("truth", "SIREN, values, when the heads are done", "DINER, values, when the heads are done")
+    heard = [{"sound": s, "recogniser": "r", "wer": w, "text": ""} for s, w in zip(sounds, wrong, strict=True)]
+    fit = {"lossless": True, "wrong_bits": 0, "signal": {"shape": [8, 1], "sample_rate": 16}}
+    return sound_views.verdicts(rows, heard if recogniser else [], fit)
+
+
+def test_verdicts_of_table_9():
+    said = {v.row: v.verdict for v in judged() if v.row}
     assert said == {"fig12": "reproduced", "table9/SIREN": "reproduced", "table9/DINER": "deviates",
                     "table9/ours": "reproduced", "table9/groundtruth": "reproduced"}  # fmt: skip
-    none = {v.row: v.verdict for v in sound_views.verdicts(rows, [], fit) if v.row}
+
+
+def test_verdicts_need_a_recogniser_and_lossless_heads():
+    none = {v.row: v.verdict for v in judged(recogniser="") if v.row}
     assert none["table9/SIREN"] == none["table9/groundtruth"] == "not attempted"
+    early = judged(exact_heads=False)
+    assert {v.row: v.verdict for v in early}["table9/SIREN"] == "not attempted"
+    assert early[-1].verdict == "not attempted"
+
+
+def test_recordings_are_checked_before_any_fit(tmp_path):
+    for folder, kind in (("a", "PCM_16"), ("b", "PCM_16"), ("c", "FLOAT")):
+        (tmp_path / folder).mkdir()
+        soundfile.write(tmp_path / folder / f"{'x' if folder < 'c' else 'f'}.wav", np.zeros(99), 8000, kind)
+    one, other, floats = (str(tmp_path / name) for name in ("a/x.wav", "b/x.wav", "c/f.wav"))
+    assert list(sound_study.recordings(f" {one} ,", 0, 0)) == [one]
+    for names, message in ((" , ", "at least one recording"), (f"{one},{other}", "two recordings called x"),
+                           (f"{one},{one}", "two recordings"), (floats, "holds f, which is of floats"),
+                           (f"{one},none.wav", "none.wav does not exist")):  # fmt: skip
+        with pytest.raises(InputError, match=message):
+            sound_study.recordings(names, 0, 0)
+    assert sound_study.write_sound(lil.Signal(np.zeros((3, 1), np.int8), 8, "s", 8000, "PCM_S8"), tmp_path).is_file()
 
 
 @pytest.mark.parametrize("name", ["faster_whisper", "pocketsphinx"])
