@@ -66,7 +66,7 @@ def main() -> None:
         for seconds in (float(text) for text in options.long.split(",") if text):
             rows.append(fit_command(f"{seconds:g} s of speech", speech(options.speech, 0.0, seconds), Path(folder)))
     if options.output:
-        record = {"schema_version": SCHEMA_VERSION, "experiment": "bench_sound", "environment": environment()}
+        record = {"schema_version": SCHEMA_VERSION, "experiment": "sound", "environment": environment()}
         write_json(options.output, record | {"rows": rows, "fits": {}})
 
 
