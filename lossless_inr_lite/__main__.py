@@ -73,7 +73,7 @@ def _fitted(source: Signal, parts: Path, plan: dict[str, Any]) -> Fit:
     """Long sound goes part by part, and a command that was stopped goes on from what lies in `parts`."""
     bounded = plan["max_iterations"] is not None or plan["chunk_samples"] is not None
     choice = Choice(**{name: plan.get(name) for name in Choice.__dataclass_fields__})
-    if plan["recipe"] != "fast" or bounded or source.sample_rate is None or not is_long(source, choice):
+    if plan["recipe"] != "fast" or bounded or not is_long(source, choice):
         return fit(source, certify=False, **plan)
     kept = {name: value for name, value in plan.items() if name not in ("recipe", "max_iterations", "chunk_samples")}
     try:

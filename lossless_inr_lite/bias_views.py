@@ -19,8 +19,8 @@ from lossless_inr_lite.views import Row, by_method
 FLOOR = 1e-4  # of a BER on a logarithmic axis
 
 
-def heat_maps(rows: Sequence[Row], columns: int = 4) -> Figure:
-    """BER of every plane (MSB on top) against iterations, a panel a method; the rows are of one picture and seed."""
+def heat_maps(rows: Sequence[Row], clock: str = "iteration", columns: int = 4) -> Figure:
+    """BER of every plane (MSB on top) against a clock, a panel a method; the rows are of one picture and seed."""
     lines = -(-len(rows) // columns)
     figure, grid = plt.subplots(lines, columns, figsize=(10, 1.9 * lines), squeeze=False, layout="constrained")
     for axes in grid.flat[len(rows) :]:
@@ -32,7 +32,7 @@ def heat_maps(rows: Sequence[Row], columns: int = 4) -> Figure:
             axes.set_axis_off()
             continue
         errors = np.array([h["ber_planes"] for h in history]).T
-        edges = [max(1, history[0]["iteration"] - 1), *(h["iteration"] for h in history)]
+        edges = [0.9 * history[0][clock], *(h[clock] for h in history)]
         mesh = axes.pcolormesh(edges, range(len(errors) + 1), errors, vmin=0, vmax=0.5, cmap="magma")
         axes.set(xscale="log", title=row["method"], yticks=[0.5, len(errors) - 0.5], yticklabels=["LSB", "MSB"])
         axes.title.set_fontsize(8)
@@ -40,7 +40,7 @@ def heat_maps(rows: Sequence[Row], columns: int = 4) -> Figure:
         axes.tick_params(labelsize=7)
     if mesh is not None:
         figure.colorbar(mesh, ax=grid, label="BER", shrink=0.6)
-    figure.supxlabel("iterations", fontsize=9)
+    figure.supxlabel(COSTS[clock], fontsize=9)
     return figure
 
 

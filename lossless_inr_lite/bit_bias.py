@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
 
 from lossless_inr_lite.backbones import BACKBONES
 from lossless_inr_lite.bits import bit_planes
-from lossless_inr_lite.intervals import Correlation, rank_correlation
+from lossless_inr_lite.intervals import Correlation, arrival_ranks, rank_correlation
 from lossless_inr_lite.signals import Signal
 from lossless_inr_lite.study import Case, run_cases
 
@@ -92,10 +91,7 @@ def lateness(row: Mapping[str, Any], level: float = 0.01) -> list[float]:
 
     Planes that never came that far are last, in the order of their BER at the end of the fit; equals share a rank.
     """
-    last = row["history"][-1]
-    never = 1e9 * (1.0 + np.asarray(last["ber_planes"]))
-    reached = [late if at is None else at for at, late in zip(row["reached"][str(level)], never, strict=True)]
-    return (rankdata(reached) / len(reached)).tolist()
+    return arrival_ranks(row["reached"][str(level)], row["history"][-1]["ber_planes"])
 
 
 def bias(rows: Iterable[Mapping[str, Any]], level: float = 0.01) -> Correlation:

@@ -14,14 +14,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown
 from matplotlib.figure import Figure
-from scipy.stats import rankdata
 
 from lossless_inr_lite.bits import bit_planes, to_gray
 from lossless_inr_lite.chapter import table
 from lossless_inr_lite.errors import InputError
 from lossless_inr_lite.formulations import get_formulation
 from lossless_inr_lite.image_files import write_image
-from lossless_inr_lite.intervals import Correlation, rank_correlation
+from lossless_inr_lite.intervals import Correlation, arrival_ranks, rank_correlation
 from lossless_inr_lite.movies import Filmstrip
 from lossless_inr_lite.plots import plain_ticks
 from lossless_inr_lite.records import Verdict, verdict
@@ -126,9 +125,8 @@ def predicted(method: str) -> list[float]:
 
 def lateness(row: Row, level: float = LEVEL) -> list[float]:
     """Ranks in (0, 1] of the frequencies by `arrivals`; those that never came are last, by their BER at the end."""
-    never = 1e9 * (1.0 + np.asarray(row["bands"]["ber"][-1]))
-    late = [end if math.isinf(at) else at for at, end in zip(arrivals(row, level), never, strict=True)]
-    return (rankdata(late) / len(late)).tolist()
+    came = [None if math.isinf(at) else at for at in arrivals(row, level)]
+    return arrival_ranks(came, row["bands"]["ber"][-1])
 
 
 def order(rows: Iterable[Row], method: str) -> Correlation:
@@ -177,12 +175,13 @@ def frequency_curves(rows: Sequence[Row]) -> Figure:
 
 
 def arrival_figure(rows: Sequence[Row]) -> Figure:
-    """When each frequency came to 1 %, in parts of the method's own mean, for every picture."""
+    """When each frequency came to 1 %, in parts of the method's own mean: means over pictures."""
     figure, axes = plt.subplots(figsize=(8, 3.6))
     for method, group in by_method(rows).items():
         late = np.array([arrivals(row) for row in group])
-        late = np.where(np.isfinite(late), late, np.nan)
-        axes.plot(range(len(RUNS)), np.nanmean(late / np.nanmean(late), axis=0), "o-", markersize=4, label=method)
+        came = np.isfinite(late).all(axis=0)  # in every picture: else there is no mean
+        places, mean = np.flatnonzero(came), late[:, came].mean(axis=0)
+        axes.plot(places, mean / mean.mean() if len(mean) else mean, "o-", markersize=4, label=method)
     axes.set_xticks(range(len(RUNS)), ["constant", *(f"{NUM_BITS // (2 * run)} cycles" for run in RUNS[1:])])
     axes.set(xlabel="along the bit axis", ylabel="iterations to 1 %, of the mean")
     axes.legend(fontsize=8)
@@ -247,6 +246,6 @@ def _judged(item: str, claim: str, paper: str, ours: str, tolerance: str, excess
 
 
 def facts(rows: Sequence[Row]) -> Mapping[str, Any]:
-    """Rank correlation and spread of every method, for pages to quote."""
+    """Rank correlation and certified fits of every method, for pages to quote."""
     return {method: {"order": order(group, method).as_dict(), "certified": sum(row["lossless"] for row in group)}
             for method, group in by_method(rows).items()}  # fmt: skip

@@ -79,6 +79,15 @@ def rank_correlation(x: Sequence[float], y: Sequence[float], groups: Sequence[st
     return Correlation(_spearman(pairs), float(low), float(high), len(pairs))
 
 
+def arrival_ranks(arrivals: Sequence[float | None], last_errors: Sequence[float]) -> list[float]:
+    """When each of several things was learnt, as ranks in (0, 1]; equals share a rank.
+
+    What never arrived (None) is last, in the order of its error at the end.
+    """
+    late = [1e9 * (1 + error) if at is None else at for at, error in zip(arrivals, last_errors, strict=True)]
+    return (rankdata(late) / len(late)).tolist()
+
+
 def _spearman(pairs: np.ndarray) -> float:
     """Rank correlation of two columns; NaN when one is constant."""
     if len(pairs) < 2 or (pairs == pairs[0]).all(axis=0).any():

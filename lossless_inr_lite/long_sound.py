@@ -31,8 +31,10 @@ PART = 32  # tiles
 
 def is_long(signal: Signal, choice: Choice) -> bool:
     """Whether `fit_long` is worth its files: a sound of more than two parts in the tiles that the recipe chooses."""
+    if signal.sample_rate is None:
+        return False
     tile = choose_architecture(get_recipe("fast"), signal, choice, None).tile
-    return signal.sample_rate is not None and tile is not None and len(signal.samples) > 2 * PART * tile
+    return tile is not None and len(signal.samples) > 2 * PART * tile
 
 
 def fit_long(
@@ -111,8 +113,7 @@ def _parts(signal: Signal, whole: Model) -> list[Signal]:
     """Sounds whose tiles are the tiles of the whole, PART at a time, without overlap."""
     places = whole.formulation.positions(signal.spec)
     return [
-        Signal(signal.samples[rows.ravel()], signal.num_bits, signal.name, signal.sample_rate, signal.subtype)
-        for rows in np.array_split(places, -(-len(places) // PART))
+        signal.with_samples(signal.samples[rows.ravel()]) for rows in np.array_split(places, -(-len(places) // PART))
     ]
 
 
@@ -146,6 +147,7 @@ class _Course:
         return max(1e-3, (self.max_seconds - self.seconds) / parts_left)
 
     def add(self, done: Fit, part: Signal) -> None:
+        """Count a part that was fitted now."""
         last = done.history.entries[-1]
         self.iteration += last.iteration
         self.samples_seen += last.samples_seen
@@ -159,10 +161,12 @@ class _Course:
         self.add_kept(part)
 
     def add_kept(self, part: Signal) -> None:
+        """Add a row to the history for a part that is right, or was counted."""
         self.samples += part.samples.size
         self.history.entries.append(self.entry(None))
 
     def entry(self, quality: float | None) -> Entry:
+        """The state of all parts so far."""
         wrong = int(self.errors.sum())
         return Entry(
             self.iteration, self.samples_seen, self.flops, self.seconds, self.loss, wrong,

@@ -99,6 +99,10 @@ class Signal:
         """The samples as uint32 words, same shape; see `bits`."""
         return to_words(self.samples, self.num_bits, self.kind)
 
+    def with_samples(self, samples: np.ndarray) -> "Signal":
+        """A signal of the same kind with other samples."""
+        return Signal(samples, self.num_bits, self.name, self.sample_rate, self.subtype)
+
     @cached_property
     def sha256(self) -> str:
         """Hash of the samples' bytes, little-endian, C order, in the smallest type that holds them."""
@@ -172,8 +176,7 @@ def excerpt(signal: Signal, start: float, seconds: float) -> Signal:
             f"{start:g} s to {start + seconds:g} s is not inside {signal.name}, which lasts "
             f"{len(signal.samples) / signal.sample_rate:.2f} s"
         )
-    cut = signal.samples[first : first + count]
-    return Signal(cut, signal.num_bits, signal.name, signal.sample_rate, signal.subtype)
+    return signal.with_samples(signal.samples[first : first + count])
 
 
 def load_signal(

@@ -13,7 +13,7 @@ from lossless_inr_lite.embedded import embedded_path, installed
 from lossless_inr_lite.errors import InputError
 from lossless_inr_lite.fitting import fit
 from lossless_inr_lite.formulations import get_formulation
-from lossless_inr_lite.metrics import sound_metrics
+from lossless_inr_lite.metrics import signal_metrics
 from lossless_inr_lite.movies import Filmstrip
 from lossless_inr_lite.recipes import paper_at, parameter_budget, widest
 from lossless_inr_lite.signals import Signal, excerpt, load_audio
@@ -104,7 +104,7 @@ def middle(signal: Signal, seconds: float) -> Signal:
     """So many seconds around the middle of a sound, or all of it where it is shorter; one sample at least."""
     count = min(len(signal.samples), max(1, round(seconds * (signal.sample_rate or 1))))
     first = (len(signal.samples) - count) // 2
-    return replace_samples(signal, signal.samples[first : first + count])
+    return signal.with_samples(signal.samples[first : first + count])
 
 
 def reference_text(source: str, given: str, excerpt: tuple[float, float]) -> str:
@@ -157,9 +157,10 @@ def cases(
 
 
 def run(cases: Sequence[Case], folder: Path, share: float = 1 / 3, workers: int = 1) -> dict[str, dict[str, Any]]:
-    """The bit heads until lossless; then the others for their seconds. Rows hold the quality at `share` of them too.
+    """The bit heads until lossless; then the others for their own seconds.
 
-    "stop" is that moment in seconds, "early" what was known of the sound then.
+    Rows also hold the quality after `share` of the seconds of the heads ("early") and after all of them
+    ("at_end_of_heads").
     """
     heads = [case for case in cases if case.method == HEADS]
     rows = run_cases(heads, folder, workers)
@@ -190,11 +191,9 @@ def _best(strip: Filmstrip, truth: np.ndarray) -> np.ndarray:
 
 
 def quality(words: np.ndarray, signal: Signal) -> dict[str, Any]:
-    """PSNR, SNR and BER of decoded words; None where nothing differs."""
-    found = sound_metrics(signal.spec.signal_samples(words), signal.samples, signal.num_bits)
-    wrong = int(np.bitwise_count(words ^ signal.words).sum())
-    finite = {name: value if abs(value) < float("inf") else None for name, value in found.items()}
-    return {**finite, "ber": wrong / signal.spec.total_bits, "exact": wrong == 0}
+    """All metrics of decoded words, and whether nothing differs."""
+    found = signal_metrics(words, signal)
+    return {**found, "exact": found["ber"] == 0}
 
 
 def segments(words: np.ndarray, signal: Signal, seconds: float) -> list[dict[str, Any]]:
@@ -202,14 +201,9 @@ def segments(words: np.ndarray, signal: Signal, seconds: float) -> list[dict[str
     assert signal.sample_rate is not None
     step, result = max(1, round(seconds * signal.sample_rate)), []
     for first in range(0, len(signal.samples), step):
-        part = replace_samples(signal, signal.samples[first : first + step])
+        part = signal.with_samples(signal.samples[first : first + step])
         result.append({"start": first / signal.sample_rate, **quality(words[first : first + step], part)})
     return result
-
-
-def replace_samples(signal: Signal, samples: np.ndarray) -> Signal:
-    """A signal of the same kind with other samples."""
-    return Signal(samples, signal.num_bits, signal.name, signal.sample_rate, signal.subtype)
 
 
 def omega_sweep(signal: Signal, tile: int, max_seconds: float) -> dict[float, float]:
