@@ -27,7 +27,7 @@ from lossless_inr_lite.losses import LOSSES
 from lossless_inr_lite.networks import NETWORKS
 from lossless_inr_lite.recipes import RECIPES, Choice
 from lossless_inr_lite.signals import MAX_SAMPLES, Signal, load_signal
-from lossless_inr_lite.storage import read_model
+from lossless_inr_lite.storage import SUFFIXES, read_model
 from lossless_inr_lite.version import __version__
 
 DONE, DIFFERENT, BAD_INPUT, BUDGET_ENDED = 0, 1, 2, 3
@@ -122,7 +122,7 @@ def verify_command(network: Path, signal: str, size: int | None, max_pixels: int
 
 def info_command(file: Path, max_pixels: int) -> int:
     """Print one JSON object: a saved network's header and verdict, or a signal's facts and genuineness."""
-    if file.suffix == ".safetensors":
+    if file.suffix in SUFFIXES:
         _, header = read_model(file)
         certificate = read_certificate(file, header.sha256_weights)
         facts = header.model_dump() | {"lossless": certificate is not None and certificate.lossless}

@@ -19,7 +19,7 @@ from lossless_inr_lite.atomic import check_writable, write_json
 from lossless_inr_lite.errors import FileFormatError, InputError
 from lossless_inr_lite.model import Model
 from lossless_inr_lite.signals import Signal
-from lossless_inr_lite.storage import read_model, save_model
+from lossless_inr_lite.storage import check_suffix, read_model, save_model, usual_suffix
 from lossless_inr_lite.version import __version__
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def certify_models(fits: Sequence[tuple["Fit", Signal]]) -> list[Certificate]:
     with tempfile.TemporaryDirectory() as folder:
         files = []
         for number, (fit, signal) in enumerate(fits):
-            path = Path(folder) / f"fit{number}.safetensors"
+            path = Path(folder) / f"fit{number}{usual_suffix(fit.model)}"
             _save(fit, path)
             files.append((path, signal, max(fit.history.entries[-1].seconds, 5.0)))
         return _certify_files(files) if files else []
@@ -116,8 +116,7 @@ def check_output(path: str | Path) -> None:
 
     A .json file of that name that is no certificate is the user's own and is not overwritten.
     """
-    if Path(path).suffix != ".safetensors":
-        raise InputError(f"cannot save a network as {Path(path).name!r}: the suffix .safetensors is needed")
+    check_suffix(path)
     check_writable(path)
     beside = check_writable(certificate_path(path))
     if beside.exists() and _read_certificate(beside) is None:

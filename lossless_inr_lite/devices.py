@@ -31,7 +31,8 @@ def fit_memory(network: torch.nn.Module, formulation: Formulation, spec: SignalS
     activations of a chunk (three tensors a layer), the coordinates, the targets and decisions, and the words.
     """
     weights = 8 * 4 * num_parameters(network)
-    width = sum(p[0].numel() for name, p in network.named_parameters() if name.endswith("bias"))
+    named = list(network.named_parameters())
+    width = sum(p[0].numel() for name, p in named if name.endswith("bias")) or sum(p.shape[-1] for _, p in named)
     samples = formulation.num_samples(spec)
     activations = 3 * 4 * width * min(chunk, samples)
     code_bytes = 1 if formulation.digit_bits(spec) == 1 else 8

@@ -95,19 +95,32 @@ class Formulation:
 
     def coordinates(self, spec: SignalSpec) -> np.ndarray:
         """(1, S, inputs) float32 in [-1, 1], the same for every network: position, bit index, channel, silent zeros."""
+        points = self._points(spec, whole=False)
+        if self.digit_index == "input":
+            points[:, len(spec.grid_shape)] *= self.digit_reach
+        return points[None]
+
+    def whole_coordinates(self, spec: SignalSpec) -> np.ndarray:
+        """The same as (S, inputs) int64 in steps of 2^-14, without floating point.
+
+        Raises InputError for a stretched axis of bits.
+        """
+        if self.digit_reach != 1:
+            raise InputError(f"{self.name} has no coordinates in whole numbers: use bit_coordinate")
+        return self._points(spec, whole=True)
+
+    def _points(self, spec: SignalSpec, whole: bool) -> np.ndarray:
         sides, digits = self.tile_sides(spec), self.num_digits(spec)
         if self.digit_index == "mosaic":
             *rows, last = sides
-            plane_first = grid(*rows, digits * last).reshape(*rows, digits, last, len(sides))
+            plane_first = grid(*rows, digits * last, whole=whole).reshape(*rows, digits, last, len(sides))
             points = plane_first.swapaxes(-3, -2).reshape(-1, len(sides))
         else:
             extra = [n for n, place in ((digits, self.digit_index), (spec.channels, self.channel_index))
                      if place == "input"]  # fmt: skip
-            points = grid(*sides, *extra)
-            if self.digit_index == "input":
-                points[:, len(sides)] *= self.digit_reach
-        silent = np.zeros((len(points), self.silent_inputs), dtype=np.float32)
-        return np.concatenate([points, silent], axis=1)[None]
+            points = grid(*sides, *extra, whole=whole)
+        silent = np.zeros((len(points), self.silent_inputs), dtype=points.dtype)
+        return np.concatenate([points, silent], axis=1)
 
     def codes(self, words: np.ndarray, spec: SignalSpec) -> np.ndarray:
         """Words of shape `spec.shape` -> digits (G, S, outputs), uint8 for single bits, else int64."""

@@ -16,6 +16,7 @@ from lossless_inr_lite.fast import Fast
 from lossless_inr_lite.formulations import Formulation, get_formulation
 from lossless_inr_lite.full_batch import FullBatch
 from lossless_inr_lite.networks import build_network, num_parameters
+from lossless_inr_lite.settling import Settle
 from lossless_inr_lite.signals import SignalSpec
 from lossless_inr_lite.training import Run
 
@@ -91,6 +92,29 @@ def fast_choice(spec: SignalSpec, choice: Choice) -> Chosen:
     return Chosen(formulation, network, width, layers, tile, options)
 
 
+BITS_A_TRIT = 0.33  # learned in a minute; half as many again takes the recipe to its limit
+
+
+def ternary_choice(spec: SignalSpec, choice: Choice) -> Chosen:
+    """A ternary network with heads for the bits of the Gray code, two hidden layers, plane waves; tiles above 64 x 64.
+
+    Whatever the user has set is honoured; without a width the networks get a trit for every third of a bit.
+    """
+    formulation = choice.formulation or "bit_heads_gray"
+    tile = default_tile(spec) if choice.tile is None and math.prod(spec.grid_shape) > 4096 else choice.tile
+    network, layers = choice.network or "ternary", choice.hidden_layers or 2
+    posed = get_formulation(formulation, tile)
+    posed.check(spec)
+    options = choice.options
+    width = choice.hidden_features
+    if options is None and network == "ternary":
+        guess = width or math.sqrt(spec.total_bits / BITS_A_TRIT / posed.groups(spec) / (layers + 1))
+        options = {"num_waves": float(max(8, round(guess / 4)))}
+    if width is None:
+        width = widest(posed, spec, network, layers, math.ceil(spec.total_bits / BITS_A_TRIT), options)
+    return Chosen(formulation, network, width, layers, tile, options or {})
+
+
 def default_tile(spec: SignalSpec) -> int | None:
     """Side of a tile of at least 1,024 pixels or 1,000 samples of sound; None when that is the whole signal."""
     side = max(32, math.ceil(1024 / min(spec.grid_shape))) if len(spec.grid_shape) == 2 else 1000
@@ -108,12 +132,19 @@ def parameter_budget(spec: SignalSpec) -> int:
     return math.floor(a_sample * math.prod(spec.shape))
 
 
-def widest(formulation: Formulation, spec: SignalSpec, network: str, hidden_layers: int, budget: int) -> int:
+def widest(
+    formulation: Formulation,
+    spec: SignalSpec,
+    network: str,
+    hidden_layers: int,
+    budget: int,
+    options: dict[str, float] | None = None,
+) -> int:
     """The largest width (at least 16) whose networks have at most `budget` parameters in all."""
 
     def size(width: int) -> int:
         with torch.device("meta"):
-            built = build_network(network, formulation.problem(spec), width, hidden_layers, seed=None)
+            built = build_network(network, formulation.problem(spec), width, hidden_layers, None, options)
         return num_parameters(built)
 
     low, high = 16, 17
@@ -130,7 +161,10 @@ def widest(formulation: Formulation, spec: SignalSpec, network: str, hidden_laye
 PAPER = Recipe("paper", FullBatch(learning_rate=1e-4), "sigmoid_bce", 20_000, papers_choice)
 FAST = Recipe("fast", Fast(), "bce", 100_000, fast_choice)
 
-RECIPES = {recipe.name: recipe for recipe in (FAST, PAPER)}
+# Coarse weights that settle one after another; its schedule ends with its iterations.
+TERNARY = Recipe("ternary", Settle(), "bce", 3000, ternary_choice)
+
+RECIPES = {recipe.name: recipe for recipe in (FAST, PAPER, TERNARY)}
 
 
 def paper_at(learning_rate: float) -> Recipe:

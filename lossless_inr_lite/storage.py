@@ -6,76 +6,24 @@ holds the SHA-256 of the weights. What it declares is bounded before anything is
 
 import hashlib
 import json
-import math
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import safetensors.torch
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError
 from safetensors import SafetensorError
 
 from lossless_inr_lite.atomic import replacing
-from lossless_inr_lite.audio_files import SUBTYPES
-from lossless_inr_lite.bits import MAX_BITS
 from lossless_inr_lite.errors import FileFormatError, InputError
-from lossless_inr_lite.model import Architecture, Model, named_weights
-from lossless_inr_lite.networks import MAX_FEATURES, MAX_LAYERS
-from lossless_inr_lite.signals import MAX_SAMPLES, Signal, SignalSpec
+from lossless_inr_lite.header import MAX_HEADER, Header, first_error
+from lossless_inr_lite.model import Model, named_weights
+from lossless_inr_lite.signals import Signal
+from lossless_inr_lite.ternary_file import PackedModel, packed, read_trits, to_bytes
 
 FORMAT = "lossless_inr_lite"
 VERSION = 1
-MAX_HEADER = 16_384  # bytes; what a fit may spend on anything but weights
-Sha256 = Field(pattern="^[0-9a-f]{64}$")
-
-
-class Header(BaseModel):
-    """Everything in the file but the weights. Sizes are bounded, so that no file asks for absurd memory."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    package_version: str = Field(max_length=100)
-    name: str = Field(max_length=1000)
-    shape: list[int] = Field(min_length=2, max_length=3)
-    num_bits: int = Field(ge=1, le=MAX_BITS)
-    kind: Literal["unsigned", "signed", "float"]
-    sample_rate: int | None = Field(default=None, ge=1, le=2**31 - 1)
-    subtype: str | None = Field(default=None, max_length=20)
-    formulation: str = Field(max_length=100)
-    network: str = Field(max_length=100)
-    hidden_features: int = Field(ge=1, le=MAX_FEATURES)
-    hidden_layers: int = Field(ge=1, le=MAX_LAYERS)
-    loss: str = Field(max_length=100)
-    tile: int | None = Field(default=None, ge=1, le=MAX_SAMPLES)
-    options: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(max_length=20)
-    recipe: str = Field(max_length=100)
-    seed: int
-    iterations: int = Field(ge=0)
-    wrong_bits: int = Field(ge=0)
-    num_parameters: int = Field(ge=1)
-    sha256_samples: str = Sha256
-    sha256_weights: str = Sha256
-
-    @model_validator(mode="after")
-    def _shape_is_bounded(self) -> "Header":
-        if min(self.shape) < 1 or math.prod(self.shape) > 4 * MAX_SAMPLES or self.shape[-1] > 4096:
-            raise ValueError(f"shape {self.shape} is out of bounds")
-        sound = self.sample_rate is not None
-        if len(self.shape) != (2 if sound else 3):
-            raise ValueError(f"shape {self.shape} does not suit a {'sound' if sound else 'picture'}")
-        if sound and SUBTYPES.get(str(self.subtype), (0,))[0] != self.num_bits:
-            raise ValueError(f"subtype {self.subtype} does not have {self.num_bits} bits")
-        return self
-
-    @property
-    def spec(self) -> SignalSpec:
-        return SignalSpec(self.name, tuple(self.shape), self.num_bits, self.kind, self.sample_rate, self.subtype)
-
-    @property
-    def architecture(self) -> Architecture:
-        return Architecture(
-            self.formulation, self.network, self.hidden_features, self.hidden_layers, self.loss, self.tile, self.options
-        )
+SUFFIXES = (".safetensors", ".trits")
 
 
 def check_storable(model: Model) -> None:
@@ -85,12 +33,7 @@ def check_storable(model: Model) -> None:
         Header(name=model.spec.name, **model.spec.facts, **vars(model.architecture), **blank,
                sha256_samples="0" * 64, sha256_weights="0" * 64)  # fmt: skip
     except ValidationError as error:
-        raise InputError(f"a fit of {model.spec.name[:100]} could not be saved: {_first_error(error)}") from error
-
-
-def _first_error(error: ValidationError) -> str:
-    first = error.errors()[0]
-    return f"{'.'.join(map(str, first['loc'])) or 'shape'}: {first['msg']}"
+        raise InputError(f"a fit of {model.spec.name[:100]} could not be saved: {first_error(error)}") from error
 
 
 def weights_sha256(weights: dict[str, torch.Tensor]) -> str:
@@ -107,8 +50,8 @@ def save_model(path: str | Path, model: Model, **facts: Any) -> Header:
 
     The same model and facts give the same bytes. Raises InputError when the file cannot be written.
     """
-    if Path(path).suffix != ".safetensors":
-        raise InputError(f"cannot save a network as {Path(path).name!r}: the suffix .safetensors is needed")
+    if check_suffix(path) == ".trits":
+        return _save_trits(path, packed(model), facts)
     weights = dict(named_weights(model.network))
     spec, architecture = model.spec, model.architecture
     header = Header(
@@ -123,6 +66,34 @@ def save_model(path: str | Path, model: Model, **facts: Any) -> Header:
     return header
 
 
+def _save_trits(path: str | Path, model: PackedModel, facts: dict[str, Any]) -> Header:
+    sha256_samples = facts.pop("sha256_samples")
+    data = to_bytes(model, {"name": model.spec.name, **model.spec.facts, **vars(model.architecture), **facts},
+                    sha256_samples)  # fmt: skip
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+    return read_trits(Path(path), data)[1]
+
+
+def check_suffix(path: str | Path) -> str:
+    """The suffix, which says how a network is saved: .safetensors with all weights as trained, .trits ternary ones."""
+    suffix = Path(path).suffix
+    if suffix not in SUFFIXES:
+        raise InputError(
+            f"cannot save a network as {Path(path).name!r}: the suffix .safetensors is needed (or .trits, if ternary)"
+        )
+    return suffix
+
+
+def usual_suffix(model: Model) -> str:
+    """The form in which a model is certified: .trits where it can be packed."""
+    try:
+        packed(model)
+    except InputError:
+        return ".safetensors"
+    return ".trits"
+
+
 def read_model(path: str | Path) -> tuple[Model, Header]:
     """The model in a file and its header, every checksum verified.
 
@@ -130,6 +101,8 @@ def read_model(path: str | Path) -> tuple[Model, Header]:
     """
     path = Path(path)
     data = _read(path)
+    if path.suffix == ".trits":
+        return read_trits(path, data)
     header = _read_header(path, data)
     weights = _read_weights(path, data)
     if weights_sha256(weights) != header.sha256_weights:
@@ -179,7 +152,7 @@ def _read_header(path: Path, data: bytes) -> Header:
     try:
         return Header.model_validate_json(text)
     except ValidationError as error:
-        raise FileFormatError(f"{path.name} has a bad header: {_first_error(error)}") from error
+        raise FileFormatError(f"{path.name} has a bad header: {first_error(error)}") from error
 
 
 def _read_weights(path: Path, data: bytes) -> dict[str, torch.Tensor]:

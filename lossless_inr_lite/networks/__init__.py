@@ -14,6 +14,7 @@ from lossless_inr_lite.networks.gauss import Gauss
 from lossless_inr_lite.networks.instant_ngp import InstantNgp
 from lossless_inr_lite.networks.problem import Problem
 from lossless_inr_lite.networks.siren import Siren
+from lossless_inr_lite.networks.ternary import Ternary
 from lossless_inr_lite.networks.wire import Wire
 
 MAX_FEATURES, MAX_LAYERS = 65_536, 64  # no file and no typing slip asks for more
@@ -26,6 +27,7 @@ NETWORKS: dict[str, type[Any]] = {
     "finer": Finer,
     "instant_ngp": InstantNgp,
     "diner": Diner,
+    "ternary": Ternary,
 }
 
 
