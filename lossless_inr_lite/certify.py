@@ -35,7 +35,8 @@ class Certificate:
     """What decoding a saved file found. `lossless` holds only when no way of decoding gave a single wrong bit.
 
     `smallest_margin` is that of all ways together (|logit| for bit formulations, steps for amplitudes);
-    `ways` lists device, precision, threads, batch, wrong bits, margin and seconds of each.
+    `ways` lists device, precision, threads, batch, wrong bits, margin and seconds of each; `file_bytes` is the size
+    of the file that was decoded (0 in certificates of older versions).
     """
 
     lossless: bool
@@ -43,6 +44,7 @@ class Certificate:
     sha256_samples: str
     smallest_margin: float
     ways: list[dict[str, Any]]
+    file_bytes: int = 0
 
 
 def certify(path: str | Path, signal: Signal, max_seconds: float | None = None) -> Certificate:
@@ -186,6 +188,7 @@ def _report(path: str, truth_path: str, max_seconds: float) -> dict[str, Any]:
     everything = max_seconds == 0 or first["seconds"] * 24 * len(devices) < max_seconds
     reports = [_decode_one(model, truth, way) for way in _ways(devices, everything)]
     return {
+        "file_bytes": Path(path).stat().st_size,
         "sha256_weights": header.sha256_weights, "sha256_samples": header.sha256_samples, "ways": reports,
         "smallest_margin": min(report["margin"] for report in reports), "spec": model.spec.facts,
     }  # fmt: skip

@@ -6,6 +6,7 @@ Whole numbers are the same whatever the batch, the threads or the device.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -22,6 +23,7 @@ class TernaryLayer:
     trits: np.ndarray
     multipliers: np.ndarray
 
+    @cached_property
     def masks(self) -> tuple[np.ndarray, np.ndarray]:
         """Where a trit is 1 and where it is -1: (groups, out, words) uint64 each."""
         across = self.trits.transpose(0, 2, 1)
@@ -37,16 +39,20 @@ class IntegerNetwork:
 
     def totals(self, points: np.ndarray) -> np.ndarray:
         """Coordinates (S, in) in steps of 2^-14 -> sums of the last layer (groups, S, out) int64; above 0 is a 1."""
-        groups = len(self.layers[0].trits)
-        first = encoded(points, self.waves)
-        return np.stack([self._group(first, group) for group in range(groups)])
+        last = self.layers[-1]
+        return np.stack([_sums(self.inputs(points, g)[-1], last, g) for g in range(len(last.trits))])
 
-    def _group(self, values: np.ndarray, group: int) -> np.ndarray:
-        *hidden, last = self.layers
-        for layer in hidden:
-            sums = masked_sums(values, *(mask[group] for mask in layer.masks()))
-            values = normalised(gelu(sums, int(layer.multipliers[group])))
-        return masked_sums(values, *(mask[group] for mask in last.masks()))
+    def inputs(self, points: np.ndarray, group: int = 0) -> list[np.ndarray]:
+        """What every layer of one group gets, of 8 bits: (S, in) each, the encoded coordinates first."""
+        values = [encoded(points, self.waves)]
+        for layer in self.layers[:-1]:
+            sums = _sums(values[-1], layer, group)
+            values.append(normalised(gelu(sums, int(layer.multipliers[group]))))
+        return values
+
+
+def _sums(values: np.ndarray, layer: TernaryLayer, group: int) -> np.ndarray:
+    return masked_sums(values, *(mask[group] for mask in layer.masks))
 
 
 def packed_bits(bits: np.ndarray) -> np.ndarray:
@@ -88,7 +94,7 @@ def normalised(values: np.ndarray) -> np.ndarray:
 
 
 def square_root(values: np.ndarray) -> np.ndarray:
-    """The largest whole number whose square is not above each value, of int64 from 0 to 2^62: a bit at a time."""
+    """The largest whole number whose square is not above each value, of int64 below 2^62: a bit at a time."""
     root = np.zeros_like(values)
     for bit in range(30, -1, -1):
         larger = root | (1 << bit)

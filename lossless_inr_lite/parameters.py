@@ -56,6 +56,14 @@ class Vocabulary(BaseModel):
     paper_size: Annotated[int, Field(ge=4, le=256)]
     movie_frames: Annotated[int, Field(ge=0, le=500)]
     max_centres: Annotated[int, Field(ge=2, le=2**17)]
+    densities: str
+    small_signals: str
+    small_iterations: Annotated[int, Field(ge=1)]
+    large_signal: str
+    large_size: Annotated[int, Field(ge=4, le=8192)]
+    precision_size: Annotated[int, Field(ge=4, le=1024)]
+    precision_iterations: Annotated[int, Field(ge=1)]
+    precision_bits: str
     points: Annotated[int, Field(ge=16, le=2**20)]
     output_dir: str
 

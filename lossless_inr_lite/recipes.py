@@ -92,7 +92,7 @@ def fast_choice(spec: SignalSpec, choice: Choice) -> Chosen:
     return Chosen(formulation, network, width, layers, tile, options)
 
 
-BITS_A_TRIT = 0.33  # learned in a minute; half as many again takes the recipe to its limit
+BITS_A_TRIT = 0.33  # learned in well under a minute; the recipe's limit is about twice that
 
 
 def ternary_choice(spec: SignalSpec, choice: Choice) -> Chosen:
@@ -102,17 +102,32 @@ def ternary_choice(spec: SignalSpec, choice: Choice) -> Chosen:
     """
     formulation = choice.formulation or "bit_heads_gray"
     tile = default_tile(spec) if choice.tile is None and math.prod(spec.grid_shape) > 4096 else choice.tile
-    network, layers = choice.network or "ternary", choice.hidden_layers or 2
+    network, layers, width, options = choice.network, choice.hidden_layers or 2, choice.hidden_features, choice.options
     posed = get_formulation(formulation, tile)
     posed.check(spec)
-    options = choice.options
-    width = choice.hidden_features
-    if options is None and network == "ternary":
-        guess = width or math.sqrt(spec.total_bits / BITS_A_TRIT / posed.groups(spec) / (layers + 1))
-        options = {"num_waves": float(max(8, round(guess / 4)))}
     if width is None:
-        width = widest(posed, spec, network, layers, math.ceil(spec.total_bits / BITS_A_TRIT), options)
-    return Chosen(formulation, network, width, layers, tile, options or {})
+        wide, waves = ternary_size(posed, spec, layers, BITS_A_TRIT, options)
+        return Chosen(formulation, network or "ternary", wide, layers, tile, waves)
+    usual = _waves(width) if network in (None, "ternary") else {}
+    return Chosen(formulation, network or "ternary", width, layers, tile, usual if options is None else options)
+
+
+def ternary_size(
+    formulation: Formulation,
+    spec: SignalSpec,
+    hidden_layers: int,
+    bits_a_trit: float,
+    options: dict[str, float] | None = None,
+) -> tuple[int, dict[str, float]]:
+    """The width at which ternary networks store so many bits a trit, and their options (a wave for every 4 units)."""
+    budget = math.ceil(spec.total_bits / bits_a_trit)
+    guess = math.sqrt(budget / formulation.groups(spec) / (hidden_layers + 1))
+    chosen = _waves(guess) if options is None else options
+    return widest(formulation, spec, "ternary", hidden_layers, budget, chosen), chosen
+
+
+def _waves(width: float) -> dict[str, float]:
+    return {"num_waves": float(max(8, round(width / 4)))}
 
 
 def default_tile(spec: SignalSpec) -> int | None:

@@ -33,10 +33,12 @@ HISTORY_ROWS = 40
 LEVELS = (0.01, 0)  # of a plane's BER: rows say when each was first reached
 FITTING = (
     "networks/*.py",
+    "fixed_point.py",
     "formulations.py",
     "full_batch.py",
     "losses.py",
     "movies.py",
+    "settling.py",
     "signals.py",
     "study.py",
     "training.py",

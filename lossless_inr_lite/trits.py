@@ -1,7 +1,7 @@
 """Trits as bytes: five in one, since 3^5 = 243 fits into 256; or by how often each occurs, where that is shorter."""
 
-from constriction import stream  # pyright: ignore[reportAttributeAccessIssue]
 import numpy as np
+from constriction import stream  # pyright: ignore[reportAttributeAccessIssue]
 
 from lossless_inr_lite.errors import FileFormatError
 

@@ -78,7 +78,7 @@ def test_control_orders():
 
 def test_every_network_is_asked_for_values_and_for_bits():
     cases = bit_bias.cases(SMALL, {"SIREN": 0.25})
-    assert {(c.network, c.formulation) for c in cases} >= {(n, f) for n in lil.networks.NETWORKS
+    assert {(c.network, c.formulation) for c in cases} >= {(n, f) for n in bit_bias.NETWORKS.values()
                                                           for f in ("amplitude", "bit_coordinate")}  # fmt: skip
     assert {c.method: c.learning_rate for c in cases}["SIREN, values"] == 0.25
     assert {c.method: c.learning_rate for c in cases}["SIREN, bit coordinate"] == 1e-3

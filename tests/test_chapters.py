@@ -190,6 +190,16 @@ def test_sound_chapter_certifies_its_floats(smoke):
     assert (folder / "float.safetensors").is_file()
 
 
+def test_ternary_chapter_certifies_its_file(smoke):
+    folder, record = smoke["13_ternary"]
+    ternary = record["fits"]["ternary"]
+    assert ternary["lossless"] is True
+    assert (folder / "ternary.trits").stat().st_size == ternary["certificate"]["file_bytes"]
+    assert lil.decode(folder / "ternary.trits").sha256 == ternary["signal"]["sha256"]
+    assert {row["how"] for row in record["facts"]["precision"]} == {"floats", "after training", "in training"}
+    assert {v["row"] for v in record["verdicts"]} >= {"fig10", "fig10-sine", "table4/ours", "table4/SIREN"}
+
+
 def test_theory_chapter_stores_the_picture_exactly(smoke):
     folder, record = smoke["09_upper_bound"]
     assert len(list(folder.glob("stored_*.safetensors"))) == 16
