@@ -157,7 +157,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("fit", parents=[limit, sized], help=fit_command.__doc__)
     command.set_defaults(command=fit_command)
     command.add_argument("signal", help="picture, sound, or the name of an embedded picture")
-    command.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.safetensors")
+    command.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.safetensors|OUT.trits")
     command.add_argument("--num-bits", type=int, help="the depth that the file must have")
     command.add_argument("--recipe", default="fast", metavar="|".join(RECIPES), help="fast unless told otherwise")
     command.add_argument("--formulation", metavar="|".join(FORMULATIONS), help="this and the next: the recipe's choice")
@@ -174,12 +174,12 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("decode", help=decode_command.__doc__)
     command.set_defaults(command=decode_command)
-    command.add_argument("network", type=Path, metavar="IN.safetensors")
+    command.add_argument("network", type=Path, metavar="IN.safetensors|IN.trits")
     command.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.png|tif|pgm|ppm|wav|flac")
 
     command = commands.add_parser("verify", parents=[limit, sized], help=verify_command.__doc__)
     command.set_defaults(command=verify_command)
-    command.add_argument("network", type=Path, metavar="IN.safetensors")
+    command.add_argument("network", type=Path, metavar="IN.safetensors|IN.trits")
     command.add_argument("signal", help="the picture or sound that was fitted")
 
     command = commands.add_parser("info", parents=[limit], help=info_command.__doc__)

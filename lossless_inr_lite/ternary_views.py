@@ -14,7 +14,7 @@ from lossless_inr_lite.networks.ternary import LIMIT
 from lossless_inr_lite.plots import plain_ticks
 from lossless_inr_lite.quantisation import PRECISIONS
 from lossless_inr_lite.ternary_file import packed
-from lossless_inr_lite.ternary_study import Row, papers_networks, sizes
+from lossless_inr_lite.ternary_study import SINGLE, Row, papers_networks, sizes
 
 STYLES = {"after training": "--", "in training": "-"}
 
@@ -42,7 +42,7 @@ def size_curve(rows: Iterable[Row]) -> Figure:
     """Wrong bits that are left against the size of the trits over the raw signal; a dot on the axis where none is."""
     figure, axes = plt.subplots(figsize=(8, 3.6))
     by_picture: dict[str, list[Row]] = {}
-    for row in rows:
+    for row in (row for row in rows if row["method"].startswith(SINGLE)):
         by_picture.setdefault(row["signal"]["name"], []).append(row)
     for name, group in by_picture.items():
         points = sorted((sizes(r)["formula"] / sizes(r)["raw"], max(r["metrics"]["ber"], 1e-5)) for r in group)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import zlib
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -20,8 +21,8 @@ from lossless_inr_lite.fixed_point import gelu_table, sine_table
 from lossless_inr_lite.formulations import get_formulation
 from lossless_inr_lite.integer_inference import masked_sums, packed_bits, square_root
 from lossless_inr_lite.model import Architecture
-from lossless_inr_lite.networks.ternary import BitLinear, normalised, plane_waves
 from lossless_inr_lite.networks.problem import Problem
+from lossless_inr_lite.networks.ternary import BitLinear, normalised, plane_waves
 from lossless_inr_lite.quantisation import CoarseLinear, after_training, best_step, in_training, rounded
 from lossless_inr_lite.recipes import TERNARY
 from lossless_inr_lite.ternary_study import densities, papers_networks
@@ -69,7 +70,9 @@ def test_bytes_that_packing_does_not_make_are_refused(data, count):
         trits.unpack(data, count)
 
 
-@pytest.mark.parametrize(("data", "count"), [(b"", 0), (b"\x55\x55", 10**9), (b"\xff\xff\x00\x00\x00\x01", 3), (b"\x55" * 6, 1)])
+@pytest.mark.parametrize(
+    ("data", "count"), [(b"", 0), (b"\x55\x55", 10**9), (b"\xff\xff\x00\x00\x00\x01", 3), (b"\x55" * 6, 1)]
+)
 def test_bytes_that_coding_does_not_make_are_refused(data, count):
     with pytest.raises(lil.FileFormatError, match=f"{len(data)} bytes"):
         trits.decode(data, count)
@@ -311,9 +314,9 @@ def test_weights_come_to_rest():
     assert done.stopped == "max_iterations"
     assert not np.array_equal(seen[0][1], seen[3][1])
     assert np.array_equal(seen[-1][1], seen[-2][1]) or seen[-1][0] - seen[-2][0] > 2
-    hours = TERNARY.trainer.hours([layer for layer in done.model.network.layers], 0)
+    hours = TERNARY.trainer.hours(list(done.model.network.layers), 0)
     assert max(float(h.max()) for h in hours) <= TERNARY.trainer.settled_by
-    assert all(float(a.max()) <= float(b.min()) for a, b in zip(hours, hours[1:], strict=False))
+    assert all(float(a.max()) <= float(b.min()) for a, b in pairwise(hours))
 
 
 def test_the_best_step_is_no_worse_than_the_largest_weights(rng):

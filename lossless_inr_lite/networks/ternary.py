@@ -180,7 +180,13 @@ class _Gelu(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, total: Tensor, multiplier: Tensor) -> Tensor:
         limit = Z_LIMIT * 2**Z_BITS
-        z = total.to(torch.float64, copy=True).mul_(multiplier * 2.0**-MULTIPLIER_BITS).add_(0.5).floor_().clamp_(-limit, limit)
+        z = (
+            total.to(torch.float64, copy=True)
+            .mul_(multiplier * 2.0**-MULTIPLIER_BITS)
+            .add_(0.5)
+            .floor_()
+            .clamp_(-limit, limit)
+        )
         place = z.add_(limit).to(torch.int32)
         ctx.save_for_backward(place, multiplier)
         return torch.tensor(gelu_table(), dtype=total.dtype, device=total.device)[place]
