@@ -12,6 +12,8 @@ import numpy as np
 from lossless_inr_lite.bits import from_words
 from lossless_inr_lite.contours import contour_regions
 from lossless_inr_lite.errors import InputError, check_choice
+from lossless_inr_lite.extrapolation import extrapolation
+from lossless_inr_lite.interval_network import interval_network, interval_with_prior
 from lossless_inr_lite.local_network import local_network, local_predictor
 from lossless_inr_lite.signals import Signal
 from lossless_inr_lite.zero_shot import linear
@@ -54,6 +56,9 @@ METHODS: dict[str, Method] = {
     "mid_point": mid_point,
     "contour_regions": contour_regions,
     "linear": linear,
+    "extrapolation": extrapolation,
+    "interval_network": interval_network,
+    "interval_with_prior": interval_with_prior,
     "local_predictor": local_predictor,
     "local_network": local_network,
 }

@@ -54,7 +54,15 @@ def last_bit(words: np.ndarray, pixels: np.ndarray) -> np.ndarray:
 
 
 def linear(words: np.ndarray, from_bits: int, to_bits: int, seed: int = 0) -> np.ndarray:
-    """The zero-shot linear predictor: ridge regression of a channel's lost part on the differences of all channels."""
+    """The zero-shot linear predictor of the lost part of words (H, W, C)."""
+    return in_steps(linear_part(words, from_bits), to_bits - from_bits)
+
+
+def linear_part(words: np.ndarray, from_bits: int) -> np.ndarray:
+    """Ridge regression of every channel's lost part on the differences of all channels: (H, W, C) float32, in steps.
+
+    Parts count from the middle of the step. The regression has no constant, so a flat neighbourhood says 0.
+    """
     higher, here = (Surroundings(w, b, REACH) for w, b in ((words >> 1, from_bits - 1), (words, from_bits)))
     features = here.channels * len(here.offsets)
     products, sums = RIDGE * np.eye(features), np.zeros((features, here.channels))
@@ -65,7 +73,7 @@ def linear(words: np.ndarray, from_bits: int, to_bits: int, seed: int = 0) -> np
         sums += x.T @ last_bit(words, piece)
     weights = np.linalg.solve(products, sums).astype(np.float32)
     parts = [here.differences(piece).reshape(len(piece), -1) @ weights for piece in pieces]
-    return in_steps(np.concatenate(parts).reshape(words.shape), to_bits - from_bits)
+    return np.concatenate(parts).reshape(words.shape)
 
 
 def in_steps(part: np.ndarray, lost_bits: int) -> np.ndarray:

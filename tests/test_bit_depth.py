@@ -1,4 +1,4 @@
-"""Bit-depth expansion: every method keeps the bits that it was given, the rules are what they say, the command refuses."""
+"""Bit-depth expansion: every method keeps the bits it was given, the rules are what they say, the command refuses."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import lossless_inr_lite as lil
-from lossless_inr_lite import local_network
+from lossless_inr_lite import extrapolation, interval_network, local_network
 from lossless_inr_lite.__main__ import main
 from lossless_inr_lite.bit_depth import METHODS, cut, expand, expand_signal, inside
 from lossless_inr_lite.contours import contour_regions
@@ -25,6 +25,8 @@ TRAINED = tuple(name for name in METHODS if name not in RULES)
 def quick(monkeypatch):
     """Networks that hardly train: what they say is wrong, and must stay inside all the same."""
     monkeypatch.setattr(local_network, "STEPS", 2)
+    monkeypatch.setattr(interval_network, "STEPS", 2)
+    monkeypatch.setattr(extrapolation, "MAX_ITERATIONS", 2)
 
 
 @st.composite
