@@ -14,7 +14,7 @@ MAX_SECONDS, MAX_ITERATIONS = 20.0, 100_000
 
 
 def extrapolation(words: np.ndarray, from_bits: int, to_bits: int, seed: int = 0) -> np.ndarray:
-    """The lower planes of words (H, W, C) as a network with a bit coordinate continues the upper ones: "ours" of Table 5.
+    """The lower planes of words (H, W, C) as a network with a bit coordinate continues them: "ours" of Table 5.
 
     Planes are as far apart as on an axis of `to_bits` planes from -1 to 1, and the known ones are centred on it: where
     an axis begins is no more than a phase to the first sine layer. Recipe FAST in tiles, for at most MAX_SECONDS; bits

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from lossless_inr_lite.zero_shot import RADIUS, Surroundings, bands, in_steps, last_bit
 
 REACH = 2.0  # steps: larger differences are cut
-WIDTH, STEPS, BATCH, RATE = 96, 1500, 1024, 3e-3
+WIDTH, STEPS, BATCH, RATE = 96, 700, 1024, 6e-3
 SIDE = 2 * RADIUS + 1
 
 
