@@ -19,15 +19,16 @@ from lossless_inr_lite.signals import Signal
 from lossless_inr_lite.zero_shot import linear
 
 MAX_BITS = 16  # the deepest picture that is written
-Method = Callable[[np.ndarray, int, int, int], np.ndarray]  # words, from_bits, to_bits, seed -> lost part, in steps
+# words, from_bits, to_bits, seed, effort (share of the usual training) -> lost part, in steps
+Method = Callable[[np.ndarray, int, int, int, float], np.ndarray]
 
 
-def zero_padding(words: np.ndarray, from_bits: int, to_bits: int, seed: int = 0) -> np.ndarray:
+def zero_padding(words: np.ndarray, from_bits: int, to_bits: int, seed: int = 0, effort: float = 1.0) -> np.ndarray:
     """The lost bits are 0: v 2^k."""
     return np.zeros(words.shape)
 
 
-def ideal_gain(words: np.ndarray, from_bits: int, to_bits: int, seed: int = 0) -> np.ndarray:
+def ideal_gain(words: np.ndarray, from_bits: int, to_bits: int, seed: int = 0, effort: float = 1.0) -> np.ndarray:
     """MIG, multiplication by an ideal gain: v (2^N - 1) / (2^K - 1), rounded half up, in whole numbers.
 
     It is v 2^k + v (2^k - 1) / (2^K - 1), and the second part never leaves 0 .. 2^k - 1.
@@ -36,7 +37,7 @@ def ideal_gain(words: np.ndarray, from_bits: int, to_bits: int, seed: int = 0) -
     return (2 * words.astype(np.int64) * gain + levels) // (2 * levels)
 
 
-def bit_replication(words: np.ndarray, from_bits: int, to_bits: int, seed: int = 0) -> np.ndarray:
+def bit_replication(words: np.ndarray, from_bits: int, to_bits: int, seed: int = 0, effort: float = 1.0) -> np.ndarray:
     """The lost bits repeat the word from its top bit on, as often as needed (Ulichney and Cheung, 1998)."""
     lost = to_bits - from_bits
     times = -(-lost // from_bits)
@@ -44,7 +45,7 @@ def bit_replication(words: np.ndarray, from_bits: int, to_bits: int, seed: int =
     return np.asarray(repeated) >> (from_bits * times - lost)
 
 
-def mid_point(words: np.ndarray, from_bits: int, to_bits: int, seed: int = 0) -> np.ndarray:
+def mid_point(words: np.ndarray, from_bits: int, to_bits: int, seed: int = 0, effort: float = 1.0) -> np.ndarray:
     """The middle (2^k - 1) / 2 of the interval, the lower of its two whole numbers."""
     return np.full(words.shape, ((1 << (to_bits - from_bits)) - 1) // 2)
 
@@ -62,12 +63,21 @@ METHODS: dict[str, Method] = {
     "local_predictor": local_predictor,
     "local_network": local_network,
 }
-DEFAULT_METHOD = "local_network"
+DEFAULT_METHOD = "local_predictor"
 
 
-def expand(words: np.ndarray, from_bits: int, to_bits: int, method: str = DEFAULT_METHOD, seed: int = 0) -> np.ndarray:
+def expand(
+    words: np.ndarray,
+    from_bits: int,
+    to_bits: int,
+    method: str = DEFAULT_METHOD,
+    seed: int = 0,
+    effort: float = 1.0,
+) -> np.ndarray:
     """Words (H, W, C) of `from_bits` -> words of `to_bits`, uint32, same shape, whose top bits are the input's.
 
+    `effort` is the share of its usual steps that a network is trained for. The same seed gives the same result on one
+    machine, but for `extrapolation`, which is bounded by time.
     Raises InputError for an unknown method, depths out of range, and words that do not fit into `from_bits`.
     """
     check_choice("method", method, list(METHODS))
@@ -79,7 +89,7 @@ def expand(words: np.ndarray, from_bits: int, to_bits: int, method: str = DEFAUL
             f"words reach from {words.min()} to {words.max()}: {from_bits} bits hold 0 to {2**from_bits - 1}"
         )
     words = words.astype(np.uint32)
-    return inside(METHODS[method](words, from_bits, to_bits, seed), words, to_bits - from_bits)
+    return inside(METHODS[method](words, from_bits, to_bits, seed, effort), words, to_bits - from_bits)
 
 
 def inside(lost: np.ndarray, words: np.ndarray, lost_bits: int) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 SHIFTS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 
 
-def contour_regions(words: np.ndarray, from_bits: int, to_bits: int, seed: int = 0) -> np.ndarray:
+def contour_regions(words: np.ndarray, from_bits: int, to_bits: int, seed: int = 0, effort: float = 1.0) -> np.ndarray:
     """The lost part of words (H, W, C) as d / (d + b) of the step, each channel by itself.
 
     d and b count steps between 4-neighbours, inside the region of equal value, from the nearest darker and from the

@@ -16,16 +16,10 @@ from lossless_inr_lite.errors import InputError, check_choice
 from lossless_inr_lite.genuineness import genuineness
 from lossless_inr_lite.intervals import Interval, interval
 from lossless_inr_lite.metrics import psnr, ssim
-from lossless_inr_lite.records import Verdict, paper_value, verdict
 from lossless_inr_lite.signals import Signal, area_means, centre_square, load_image
 
 SHALLOW, DEEP = ((4, 8),), ((8, 16), (8, 12), (6, 16))  # from and to how many bits, for pictures of 8 and of 16
-RULES = ("zero_padding", "ideal_gain", "bit_replication", "mid_point", "contour_regions")
-NETWORKS = ("extrapolation", "interval_network", "interval_with_prior", "local_network")
 BEST, BASE, STRAIGHT, WITHOUT = "local_network", "mid_point", "linear", "local_predictor"
-PAPERS = {"zero_padding": "zero padding", "ideal_gain": "MIG", "bit_replication": "bit replication",
-          "extrapolation": "ours"}  # fmt: skip
-WITHOUT_WEIGHTS = ("BECNN", "BitNet", "ABCD")
 CODE = ("bit_depth", "contours", "zero_shot", "local_network", "interval_network", "extrapolation")
 Row = dict[str, Any]
 
@@ -90,7 +84,7 @@ def pictures(shallow: Sequence[str], deep: Sequence[str], size: int, whole_metho
     return found
 
 
-def measure(signal: Signal, from_bits: int, to_bits: int, method: str) -> tuple[Row, np.ndarray]:
+def measure(signal: Signal, from_bits: int, to_bits: int, method: str, effort: float = 1.0) -> tuple[Row, np.ndarray]:
     """One row, and the expanded words. The truth is the signal's `to_bits` most significant bits.
 
     Raises AssertionError when the result, cut back, is not the input.
@@ -98,18 +92,18 @@ def measure(signal: Signal, from_bits: int, to_bits: int, method: str) -> tuple[
     truth = cut(signal.words, signal.num_bits, to_bits)
     words = cut(truth, to_bits, from_bits)
     started = time.perf_counter()
-    found = expand(words, from_bits, to_bits, method)
+    found = expand(words, from_bits, to_bits, method, effort=effort)
     seconds = time.perf_counter() - started
     assert np.array_equal(cut(found, to_bits, from_bits), words), f"{method} left its interval"
     similarity = ssim(found, truth, to_bits)
     return {
         "picture": signal.name, "sha256": signal.sha256, "shape": list(signal.samples.shape), "method": method,
-        "from_bits": from_bits, "to_bits": to_bits, "psnr": psnr(found, truth, to_bits),
+        "from_bits": from_bits, "to_bits": to_bits, "psnr": psnr(found, truth, to_bits), "effort": effort,
         "ssim": None if np.isnan(similarity) else similarity, "seconds": seconds,
     }, found  # fmt: skip
 
 
-def run(chosen: Iterable[Picture], folder: Path) -> list[Row]:
+def run(chosen: Iterable[Picture], folder: Path, effort: float = 1.0) -> list[Row]:
     """All rows, each kept in `folder`: a run that was stopped goes on, unless the picture or the code has changed."""
     folder.mkdir(parents=True, exist_ok=True)
     code = hashlib.sha256(b"".join((Path(__file__).parent / f"{name}.py").read_bytes() for name in CODE)).hexdigest()
@@ -117,10 +111,10 @@ def run(chosen: Iterable[Picture], folder: Path) -> list[Row]:
     for picture in chosen:
         for from_bits, to_bits in picture.depths:
             for method in picture.methods:
-                key = f"{code}/{picture.signal.sha256}/{picture.signal.samples.shape}/{from_bits}/{to_bits}/{method}"
+                key = f"{code}/{picture.signal.sha256}/{from_bits}/{to_bits}/{method}/{effort}"
                 path = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
                 if not path.is_file():
-                    row, _ = measure(picture.signal, from_bits, to_bits, method)
+                    row, _ = measure(picture.signal, from_bits, to_bits, method, effort)
                     write_json(path, row | {"part": picture.part})
                 rows.append(json.loads(path.read_text(encoding="utf-8")))
     return rows
@@ -154,3 +148,30 @@ def gradient(size: int) -> Signal:
     rows, columns = np.mgrid[0:size, 0:size] / max(1, size - 1)
     slope = 0.3 + 0.3 * rows + 0.1 * columns**2
     return Signal(np.rint(slope * 65535).astype(np.uint16)[..., None], 16, "gradient")
+
+
+def smooth_window(truth: np.ndarray, from_bits: int, to_bits: int, side: int) -> tuple[slice, slice]:
+    """The window of words (H, W, C) in which bands show best: smoothest of those with three levels of `from_bits`."""
+    height, width = (min(side, length) for length in truth.shape[:2])
+    best, found = np.inf, (slice(0, height), slice(0, width))
+    for top in range(0, truth.shape[0] - height + 1, max(1, height // 2)):
+        for left in range(0, truth.shape[1] - width + 1, max(1, width // 2)):
+            window = truth[top : top + height, left : left + width].astype(np.float64)
+            levels = min(len(np.unique(cut(window[..., c], to_bits, from_bits))) for c in range(window.shape[-1]))
+            bends = sum(float(np.abs(np.diff(window, 2, axis=axis)).mean()) for axis in (0, 1))
+            if levels >= 3 and bends < best:
+                best, found = bends, (slice(top, top + height), slice(left, left + width))
+    return found
+
+
+def reports(chosen: Iterable[Picture]) -> dict[str, dict[str, Any]]:
+    """The genuineness of every picture's crop, and of a control: the first one's top byte, written twice."""
+    crops = {picture.signal.name: picture.signal for picture in chosen if picture.part == "crop"}
+    first = next(iter(crops.values()))
+    stretched = Signal((cut(first.words, first.num_bits, 8) * 257).astype(np.uint16), 16, f"{first.name} x 257")
+    found = {name: genuineness(signal).as_dict() for name, signal in crops.items()}
+    try:
+        check_deep(stretched)
+    except InputError as error:
+        return found | {stretched.name: genuineness(stretched).as_dict() | {"refused": str(error)}}
+    raise AssertionError("a stretched picture was taken for genuine")

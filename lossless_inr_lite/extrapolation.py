@@ -13,12 +13,12 @@ TILE = 32
 MAX_SECONDS, MAX_ITERATIONS = 20.0, 100_000
 
 
-def extrapolation(words: np.ndarray, from_bits: int, to_bits: int, seed: int = 0) -> np.ndarray:
+def extrapolation(words: np.ndarray, from_bits: int, to_bits: int, seed: int = 0, effort: float = 1.0) -> np.ndarray:
     """The lower planes of words (H, W, C) as a network with a bit coordinate continues them: "ours" of Table 5.
 
     Planes are as far apart as on an axis of `to_bits` planes from -1 to 1, and the known ones are centred on it: where
-    an axis begins is no more than a phase to the first sine layer. Recipe FAST in tiles, for at most MAX_SECONDS; bits
-    are rounded as the paper rounds them. Known planes are taken from the input, whether they were learnt or not.
+    an axis begins is no more than a phase to the first sine layer. Recipe FAST in tiles, for at most MAX_SECONDS (times
+    `effort`); bits are rounded as the paper rounds them. Known planes are taken from the input, learnt or not.
     """
     signal = Signal(from_words(words, from_bits), from_bits)
     reach = round((from_bits - 1) / (to_bits - 1), 4)
@@ -26,7 +26,8 @@ def extrapolation(words: np.ndarray, from_bits: int, to_bits: int, seed: int = 0
     try:
         done = fit(
             signal, f"bit_coordinate_x{reach}" if reach else "bit_coordinate", tile=tile, seed=seed,
-            max_iterations=MAX_ITERATIONS, max_seconds=MAX_SECONDS, device="cpu", progress=False, certify=False,
+            max_iterations=MAX_ITERATIONS, max_seconds=effort * MAX_SECONDS, device="cpu", progress=False,
+            certify=False,
         )  # fmt: skip
     except DivergedError as error:
         if not isinstance(error.best, Fit):

@@ -29,40 +29,40 @@ class LocalNetwork(nn.Module):
 
     def forward(self, differences: Tensor, values: Tensor, places: Tensor) -> Tensor:
         seen = torch.cat([differences.flatten(1), values], dim=1)
-        return self.half(seen, places) - self.half(-seen, places)
+        return self.one_side(seen, places) - self.one_side(-seen, places)
 
-    def half(self, seen: Tensor, places: Tensor) -> Tensor:
+    def one_side(self, seen: Tensor, places: Tensor) -> Tensor:
         x = torch.cat([seen, places], dim=1) if self.coordinates else seen
         first, second, last = self.layers
         return last(F.gelu(second(F.gelu(first(x)))))
 
 
 def local_network(
-    words: np.ndarray, from_bits: int, to_bits: int, seed: int = 0, coordinates: bool = True
+    words: np.ndarray, from_bits: int, to_bits: int, seed: int = 0, effort: float = 1.0, coordinates: bool = True
 ) -> np.ndarray:
     """The lost part of words (H, W, C), by a network that is trained on the picture one bit higher.
 
     Its inputs are a pixel's place, value and surroundings; every picture has a network of its own, trained for
-    STEPS steps. Without `coordinates` it is a predictor and no implicit representation of the picture.
+    STEPS steps (times `effort`). Without `coordinates` it is a predictor and no implicit representation of the picture.
     """
     if from_bits < 2:  # one bit less is nothing to learn from
         return in_steps(np.zeros(words.shape), to_bits - from_bits)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = LocalNetwork(words.shape[-1], coordinates)
-        _train(network, words, from_bits)
+        _train(network, words, from_bits, max(2, round(STEPS * effort)))
     return in_steps(_apply(network, Surroundings(words, from_bits, REACH)), to_bits - from_bits)
 
 
 local_predictor = partial(local_network, coordinates=False)
 
 
-def _train(network: LocalNetwork, words: np.ndarray, from_bits: int) -> None:
+def _train(network: LocalNetwork, words: np.ndarray, from_bits: int, steps: int) -> None:
     """Least squares on the bit that the next cut loses, each step on random pixels in one of eight orientations."""
     higher, turns = Surroundings(words >> 1, from_bits - 1, REACH), orientations()
     optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=1e-4, betas=(0.9, 0.98))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, STEPS, pct_start=0.1)
-    draws = torch.randint(higher.height * higher.width, (STEPS, BATCH)).numpy()
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, steps, pct_start=0.1)
+    draws = torch.randint(higher.height * higher.width, (steps, BATCH)).numpy()
     for step, pixels in enumerate(draws):
         differences, *rest = _seen(higher, pixels)
         found = network(differences[:, turns[step % len(turns)]], *rest)

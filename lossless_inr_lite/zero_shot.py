@@ -53,7 +53,7 @@ def last_bit(words: np.ndarray, pixels: np.ndarray) -> np.ndarray:
     return (words.reshape(-1, words.shape[-1])[pixels] & 1).astype(np.float32) / 2 - 0.25
 
 
-def linear(words: np.ndarray, from_bits: int, to_bits: int, seed: int = 0) -> np.ndarray:
+def linear(words: np.ndarray, from_bits: int, to_bits: int, seed: int = 0, effort: float = 1.0) -> np.ndarray:
     """The zero-shot linear predictor of the lost part of words (H, W, C)."""
     return in_steps(linear_part(words, from_bits), to_bits - from_bits)
 

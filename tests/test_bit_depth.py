@@ -85,7 +85,7 @@ def test_the_ideal_gain_is_the_nearest_whole_number_and_needs_no_clamp(pair):
     words = np.unique(np.linspace(0, 2**low - 1, 300).astype(np.uint32))[None, :, None]
     found, exact = expand(words, low, high, "ideal_gain").ravel(), [int(w) * (2**high - 1) for w in words.ravel()]
     assert all(abs(2 * int(f) * (2**low - 1) - 2 * e) <= 2**low - 1 for f, e in zip(found, exact, strict=True))
-    lost = METHODS["ideal_gain"](words, low, high, 0)
+    lost = METHODS["ideal_gain"](words, low, high, 0, 1.0)
     assert lost.min() >= 0
     assert lost.max() < 2 ** (high - low)
 
@@ -237,7 +237,7 @@ def test_the_command_writes_a_deeper_picture(low, high, photo, tmp_path, capsys)
 
 def test_the_command_takes_the_best_method_unless_told(photo, tmp_path, capsys, quick):
     assert main(["expand", str(photo), "--to", "16", "-o", str(tmp_path / "o.tif")]) == 0
-    assert "by local_network" in capsys.readouterr().out
+    assert "by local_predictor" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
