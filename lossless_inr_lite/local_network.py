@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from lossless_inr_lite.zero_shot import RADIUS, Surroundings, bands, in_steps, last_bit
 
 REACH = 2.0  # steps: larger differences are cut
+CONTEXT = 0.3  # of values and places, which run from -1 to 1
 WIDTH, STEPS, BATCH, RATE = 96, 700, 1024, 6e-3
 SIDE = 2 * RADIUS + 1
 
@@ -17,7 +18,8 @@ SIDE = 2 * RADIUS + 1
 class LocalNetwork(nn.Module):
     """(differences, values, places) of n pixels -> the lost parts of their C channels, from the middle of the step.
 
-    Odd in differences and values: a picture's negative has lost the negative part.
+    Odd in the differences, so that a flat neighbourhood says 0: place and value alone would be learnt by heart, region
+    by region, and that knowledge is of no use one level down. Both are also made small (CONTEXT) beside differences.
     """
 
     def __init__(self, channels: int, coordinates: bool) -> None:
@@ -28,13 +30,12 @@ class LocalNetwork(nn.Module):
         self.layers = nn.ModuleList(nn.Linear(*size) for size in sizes)
 
     def forward(self, differences: Tensor, values: Tensor, places: Tensor) -> Tensor:
-        seen = torch.cat([differences.flatten(1), values], dim=1)
-        return self.one_side(seen, places) - self.one_side(-seen, places)
+        context = CONTEXT * (torch.cat([values, places], dim=1) if self.coordinates else values)
+        return self.one_side(differences.flatten(1), context) - self.one_side(-differences.flatten(1), context)
 
-    def one_side(self, seen: Tensor, places: Tensor) -> Tensor:
-        x = torch.cat([seen, places], dim=1) if self.coordinates else seen
+    def one_side(self, differences: Tensor, context: Tensor) -> Tensor:
         first, second, last = self.layers
-        return last(F.gelu(second(F.gelu(first(x)))))
+        return last(F.gelu(second(F.gelu(first(torch.cat([differences, context], dim=1))))))
 
 
 def local_network(

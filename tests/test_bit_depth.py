@@ -154,12 +154,15 @@ def test_a_predictor_reads_a_slope(method, monkeypatch):
     assert psnr(expand(words, 4, 8, method), truth, 8) > psnr(expand(words, 4, 8, "mid_point"), truth, 8) + 2
 
 
-def test_a_negative_loses_the_negative_part(monkeypatch, rng):
-    monkeypatch.setattr(local_network, "STEPS", 5)
-    words = rng.integers(0, 16, (12, 12, 1)).astype(np.uint32)
-    network = local_network.LocalNetwork(1, coordinates=True)
-    one, other = (local_network._apply(network, Surroundings(w, 4, 2.0)) for w in (words, 15 - words))
-    assert one == pytest.approx(-other, abs=1e-6)
+def test_the_network_is_odd_in_the_differences_and_says_nothing_of_a_flat_place(rng):
+    import torch
+
+    network = local_network.LocalNetwork(3, coordinates=True)
+    differences, values, places = (torch.rand(shape) for shape in ((9, 24, 3), (9, 3), (9, 2)))
+    there, back = (network(sign * differences, values, places) for sign in (1, -1))
+    assert torch.equal(there, -back)
+    assert there.abs().min() > 0
+    assert not network(0 * differences, values, places).any()
 
 
 def test_the_eight_orientations_are_different_orders():
