@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 
 BENCH ?=
 
-.PHONY: help book test lint run check-gpu bench bench-seeds bench-sound records clean
+.PHONY: help book test lint run check-gpu bench bench-seeds bench-sound bench-depth records clean
 
 help:
 	@echo "make book [PROFILE=lite]          build the HTML book at _build/html/index.html"
@@ -18,6 +18,7 @@ help:
 	@echo "make bench [BENCH='--signals DIR'] PAPER against FAST, alternately in one run, with ratios"
 	@echo "make bench-seeds BENCH='...'      FAST over seeds and pictures, with its failures"
 	@echo "make bench-sound BENCH='...'      FAST on sound: seconds, certificates and memory of whole commands"
+	@echo "make bench-depth BENCH='--signals DIR' bit-depth expansion, every method, with intervals over pictures"
 	@echo "make lint                         ruff and pyright"
 	@echo "make records                      copy the records of the last lite run to data/results/lite"
 	@echo "make clean                        remove _build and .venv"
@@ -54,6 +55,9 @@ bench-seeds: $(READY)
 
 bench-sound: $(READY)
 	$(BIN)/python benchmarks/sound.py $(BENCH)
+
+bench-depth: $(READY)
+	$(BIN)/python benchmarks/bit_depth.py $(BENCH)
 
 records: $(READY)
 	$(BIN)/python workflow/keep_records.py

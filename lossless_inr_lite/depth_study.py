@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from lossless_inr_lite.atomic import write_json
-from lossless_inr_lite.bit_depth import METHODS, cut, expand
+from lossless_inr_lite.bit_depth import METHODS, cut, expand, inside
 from lossless_inr_lite.errors import InputError, check_choice
+from lossless_inr_lite.extrapolation import fit_known_planes, lower_planes
 from lossless_inr_lite.genuineness import genuineness
 from lossless_inr_lite.intervals import Interval, interval
-from lossless_inr_lite.metrics import psnr, ssim
+from lossless_inr_lite.metrics import bit_error_rate, psnr, ssim
 from lossless_inr_lite.signals import Signal, area_means, centre_square, load_image
 
 SHALLOW, DEEP = ((4, 8),), ((8, 16), (8, 12), (6, 16))  # from and to how many bits, for pictures of 8 and of 16
@@ -148,6 +149,23 @@ def gradient(size: int) -> Signal:
     rows, columns = np.mgrid[0:size, 0:size] / max(1, size - 1)
     slope = 0.3 + 0.3 * rows + 0.1 * columns**2
     return Signal(np.rint(slope * 65535).astype(np.uint16)[..., None], 16, "gradient")
+
+
+def extrapolated(signal: Signal, from_bits: int, to_bits: int, effort: float = 1.0) -> dict[str, float]:
+    """(a) on one picture, with what `expand` does not tell: was the known part learnt, and which lost bits are wrong.
+
+    Wrong bits of the known planes, BER of the lost ones, and dB over the mid-point.
+    """
+    truth = cut(signal.words, signal.num_bits, to_bits)
+    words = cut(truth, to_bits, from_bits)
+    done, lost = fit_known_planes(words, from_bits, to_bits, 0, effort), to_bits - from_bits
+    found = inside(lower_planes(done.model, to_bits), words, lost)
+    middle = expand(words, from_bits, to_bits, BASE)
+    return {
+        "wrong_known_bits": done.entry.wrong_bits, "known_ber": done.entry.ber,
+        "lost_ber": bit_error_rate(found & ((1 << lost) - 1), truth & ((1 << lost) - 1), lost),
+        "gain": psnr(found, truth, to_bits) - psnr(middle, truth, to_bits),
+    }  # fmt: skip
 
 
 def smooth_window(truth: np.ndarray, from_bits: int, to_bits: int, side: int) -> tuple[slice, slice]:

@@ -126,9 +126,33 @@ def ideal(lost_bits: int, to_bits: int) -> dict[str, float]:
     return {name: float(peak - 10 * np.log10(error)) for name, error in errors.items()}
 
 
-def verdicts(rows: Sequence[Row]) -> list[Verdict]:
+def verdicts(rows: Sequence[Row], extrapolated: Mapping[str, Mapping[str, float]]) -> list[Verdict]:
     """Table 5 row by row, then what it leaves out."""
-    return [*_papers_rows(rows), *_without_weights(), *_discrepancies(rows), *_ours(rows)]
+    return [*_papers_rows(rows), *_without_weights(), *_discrepancies(rows), *_coins(extrapolated), *_ours(rows)]
+
+
+def extrapolated_table(extrapolated: Mapping[str, Mapping[str, float]]) -> Markdown:
+    """Whether (a) has learnt the known planes, how many of the lost bits are wrong, and what that is worth."""
+    return table(("", "wrong bits in the known planes", "BER of the lost planes", "over the mid-point, dB"), [
+        (name, f"{row['wrong_known_bits']:.0f}", f"{row['lost_ber']:.3f}", f"{row['gain']:+.2f}")
+        for name, row in extrapolated.items()
+    ])  # fmt: skip
+
+
+def _coins(extrapolated: Mapping[str, Mapping[str, float]]) -> list[Verdict]:
+    """Where every known bit is right: are the extrapolated ones better than coins?"""
+    errors = [row["lost_ber"] for row in extrapolated.values() if not row["wrong_known_bits"]]
+    text, paper = (
+        ", ".join(f"{error:.3f}" for error in errors),
+        paper_value("table5", "psnr", method="ours", to_bits="16"),
+    )
+    coins = ideal(8, 16)["coins"]
+    return [
+        verdict("our question", "all known planes exact, half of the extrapolated bits are wrong: coins",
+                "not told", f"BER {text}", "0.45 to 0.55", bool(errors) and all(0.45 < e < 0.55 for e in errors)),
+        verdict("our question", "the paper's number, 8 to 16, is that of fair coins", f"{paper} dB", f"{coins:.2f} dB",
+                "within 0.1 dB", abs(float(paper) - coins) < 0.1),
+    ]  # fmt: skip
 
 
 def _papers_rows(rows: Sequence[Row]) -> list[Verdict]:
