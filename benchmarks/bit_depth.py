@@ -2,8 +2,8 @@
 
 ``python benchmarks/bit_depth.py --signals DIR [--size 256] [--whole METHODS] [--folder rows] [--output depth.json]``
 
-Prints Table 5 for every pair of depths, with 95 % intervals over pictures and seconds a picture. Pictures of 16 bits that
-are not genuine are named and left out. Rows are kept in the folder: a run that was stopped goes on.
+Prints Table 5 for every pair of depths, with 95 % intervals over pictures and seconds a picture. Pictures of 16 bits
+that are not genuine are named and left out. Rows are kept in the folder: a run that was stopped goes on.
 """
 
 import argparse
