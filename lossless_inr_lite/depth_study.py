@@ -76,6 +76,8 @@ def pictures(shallow: Sequence[str], deep: Sequence[str], size: int, whole_metho
     """Crops of `size` a side for all methods, and whole pictures, where they are larger, for some."""
     for method in whole_methods:
         check_choice("method", method, list(METHODS))
+    if not shallow and not deep:
+        raise InputError("no picture is named: at least one is needed, several are separated by commas")
     found = []
     for depths, signals in ((SHALLOW, [load_image(n) for n in shallow]), (DEEP, [deep_picture(n, size) for n in deep])):
         for signal in signals:
@@ -168,8 +170,13 @@ def extrapolated(signal: Signal, from_bits: int, to_bits: int, effort: float = 1
     }  # fmt: skip
 
 
+def smooth_part(signal: Signal, from_bits: int, side: int) -> Signal:
+    """The window of side x side pixels in which bands show best: the smoothest with three levels of `from_bits`."""
+    return signal.with_samples(signal.samples[smooth_window(signal.words, from_bits, signal.num_bits, side)])
+
+
 def smooth_window(truth: np.ndarray, from_bits: int, to_bits: int, side: int) -> tuple[slice, slice]:
-    """The window of words (H, W, C) in which bands show best: smoothest of those with three levels of `from_bits`."""
+    """Rows and columns of `smooth_part` in words (H, W, C)."""
     height, width = (min(side, length) for length in truth.shape[:2])
     best, found = np.inf, (slice(0, height), slice(0, width))
     for top in range(0, truth.shape[0] - height + 1, max(1, height // 2)):

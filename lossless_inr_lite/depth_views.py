@@ -92,18 +92,17 @@ def gain_dots(rows: Sequence[Row], part: str = "crop") -> Figure:
     return figure
 
 
-def bands(truth: np.ndarray, depths: tuple[int, int], found: Mapping[str, np.ndarray], side: int = 64) -> Figure:
-    """A smooth window of the truth and of every result, one channel, stretched to the range of the window's truth."""
-    window = study.smooth_window(truth, *depths, side)
+def bands(truth: np.ndarray, found: Mapping[str, np.ndarray]) -> Figure:
+    """The truth and every result (H, W, C), one channel, all stretched to the range of the truth."""
     channel = min(1, truth.shape[-1] - 1)
-    low, high = (float(f(truth[window][..., channel])) for f in (np.min, np.max))
+    low, high = (float(f(truth[..., channel])) for f in (np.min, np.max))
     shown = {"truth": truth} | {LABELS[name]: words for name, words in found.items()}
     columns = 4
     figure, grid = plt.subplots(-(-len(shown) // columns), columns, figsize=(10, 2.7 * -(-len(shown) // columns)))
     for axes in grid.flat:
         axes.set_axis_off()
     for axes, (title, words) in zip(grid.flat, shown.items(), strict=False):
-        axes.imshow(words[window][..., channel], cmap="gray", vmin=low, vmax=high, interpolation="nearest")
+        axes.imshow(words[..., channel], cmap="gray", vmin=low, vmax=high, interpolation="nearest")
         axes.set_title(title, fontsize=8)
     figure.tight_layout()
     return figure
