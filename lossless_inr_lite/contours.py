@@ -5,7 +5,7 @@ The rule of Cheng, Au, Liu and Yip, "Bit-Depth Expansion by Contour Region Recon
 
 import numpy as np
 
-SHIFTS = ((0, 1), (0, -1), (1, 0), (-1, 0))
+OUTSIDE = -1  # a value that no word has
 
 
 def contour_regions(words: np.ndarray, from_bits: int, to_bits: int, seed: int = 0, effort: float = 1.0) -> np.ndarray:
@@ -15,27 +15,27 @@ def contour_regions(words: np.ndarray, from_bits: int, to_bits: int, seed: int =
     nearest brighter pixel beside it. The paper leaves open what a region with only one kind of border gets: here it,
     like one with none, keeps the mid-point.
     """
-    darker, brighter = (_distances(words, sign) for sign in (-1, 1))
-    with np.errstate(invalid="ignore"):
-        share = np.where(np.isfinite(darker + brighter), darker / (darker + brighter), 0.5)
-    return share * (1 << (to_bits - from_bits)) - 0.5
+    values = np.pad(np.moveaxis(words.astype(np.int64), -1, 0), ((0, 0), (1, 1), (1, 1)), constant_values=OUTSIDE)
+    darker, brighter = (_distances(values, sign)[:, 1:-1, 1:-1] for sign in (-1, 1))
+    between = (darker > 0) & (brighter > 0)
+    share = np.where(between, darker / np.maximum(1, darker + brighter), 0.5)
+    return np.moveaxis(share, 0, -1) * (1 << (to_bits - from_bits)) - 0.5
 
 
-def _distances(words: np.ndarray, sign: int) -> np.ndarray:
-    """Length of the shortest way inside its region from every pixel to a darker (-1) or brighter (1) one; inf: none."""
-    values = np.pad(words.astype(np.int64), ((1, 1), (1, 1), (0, 0)), mode="edge")
-    beside = [np.sign(_moved(values, *shift) - words) for shift in SHIFTS]
-    distance = np.where(np.any([b == sign for b in beside], axis=0), 1.0, np.inf)
-    while True:
-        around = np.pad(distance, ((1, 1), (1, 1), (0, 0)), mode="constant", constant_values=np.inf)
-        ways = [np.where(b == 0, _moved(around, *shift), np.inf) + 1 for b, shift in zip(beside, SHIFTS, strict=True)]
-        shorter = np.minimum(distance, np.min(ways, axis=0))
-        if np.array_equal(shorter, distance):
-            return distance
-        distance = shorter
+def _distances(values: np.ndarray, sign: int) -> np.ndarray:
+    """Steps inside its region from every pixel to a darker (-1) or brighter (1) one beside it; 0 where there is none.
 
-
-def _moved(padded: np.ndarray, down: int, right: int) -> np.ndarray:
-    """What lies `down` rows below and `right` columns beside every pixel."""
-    height, width = padded.shape[0] - 2, padded.shape[1] - 2
-    return padded[1 + down : 1 + down + height, 1 + right : 1 + right + width]
+    `values` is (C, H + 2, W + 2) with a margin of OUTSIDE. The regions are flooded from all borders at once.
+    """
+    flat, distance, length = values.ravel(), np.zeros(values.size, dtype=np.int32), 1
+    moves = np.array([1, -1, values.shape[2], -values.shape[2]])
+    inner = np.flatnonzero(flat != OUTSIDE)
+    beside = flat[inner[:, None] + moves]
+    border = (np.sign(beside - flat[inner][:, None]) == sign) & (beside != OUTSIDE)
+    front = inner[border.any(axis=1)]
+    while len(front):
+        distance[front] = length
+        reached = front[:, None] + moves
+        new = (flat[reached] == flat[front][:, None]) & (distance[reached] == 0)
+        front, length = np.unique(reached[new]), length + 1
+    return distance.reshape(values.shape)
