@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 
 BENCH ?=
 
-.PHONY: help book test lint run check-gpu bench bench-seeds bench-sound bench-ternary records clean
+.PHONY: help book test lint run check-gpu bench bench-seeds bench-sound bench-ternary records clean bench-depth
 
 help:
 	@echo "make book [PROFILE=lite]          build the HTML book at _build/html/index.html"
@@ -19,6 +19,7 @@ help:
 	@echo "make bench-seeds BENCH='...'      FAST over seeds and pictures, with its failures"
 	@echo "make bench-sound BENCH='...'      FAST on sound: seconds, certificates and memory of whole commands"
 	@echo "make bench-ternary BENCH='PICTURES'  TERNARY on pictures: seconds and bytes of whole commands"
+	@echo "make bench-depth BENCH='--signals DIR' bit-depth expansion, every method, with intervals over pictures"
 	@echo "make lint                         ruff and pyright"
 	@echo "make records                      copy the records of the last lite run to data/results/lite"
 	@echo "make clean                        remove _build and .venv"
@@ -58,6 +59,9 @@ bench-sound: $(READY)
 
 bench-ternary: $(READY)
 	$(BIN)/python benchmarks/ternary.py $(BENCH)
+
+bench-depth: $(READY)
+	$(BIN)/python benchmarks/bit_depth.py $(BENCH)
 
 records: $(READY)
 	$(BIN)/python workflow/keep_records.py

@@ -1,4 +1,4 @@
-"""The command line: ``python -m lossless_inr_lite fit|decode|verify|info``.
+"""The command line: ``python -m lossless_inr_lite fit|decode|verify|info|expand``.
 
 Exit codes: 0 done (and, for fit, certified lossless), 1 verify found a difference, 2 bad input, 3 the budget
 ended before the fit was lossless (the best weights are kept).
@@ -15,6 +15,7 @@ import numpy as np
 
 from lossless_inr_lite.atomic import check_writable
 from lossless_inr_lite.audio_files import check_audio_output, write_audio
+from lossless_inr_lite.bit_depth import DEFAULT_METHOD, METHODS, check_expansion, expand_signal
 from lossless_inr_lite.certify import certify, check_output, read_certificate, save
 from lossless_inr_lite.devices import DEVICES
 from lossless_inr_lite.errors import DivergedError, InputError
@@ -26,7 +27,7 @@ from lossless_inr_lite.long_sound import fit_long, forget_parts, is_long
 from lossless_inr_lite.losses import LOSSES
 from lossless_inr_lite.networks import NETWORKS
 from lossless_inr_lite.recipes import RECIPES, Choice
-from lossless_inr_lite.signals import MAX_SAMPLES, Signal, load_signal
+from lossless_inr_lite.signals import MAX_SAMPLES, Signal, load_image, load_signal
 from lossless_inr_lite.storage import SUFFIXES, read_model
 from lossless_inr_lite.version import __version__
 
@@ -136,6 +137,19 @@ def info_command(file: Path, max_pixels: int) -> int:
     return DONE
 
 
+def expand_command(
+    picture: str, output: Path, from_bits: int | None, to_bits: int, method: str, seed: int, max_pixels: int
+) -> int:
+    """Guess the low bits that a picture lacks, and write it with N bits; its own bits stay as they are."""
+    source = load_image(picture, max_pixels=max_pixels)
+    kept = check_expansion(source, to_bits, from_bits, method)
+    check_image_output(output, source.spec.channels, to_bits, signed=source.kind == "signed")
+    check_writable(output)
+    write_image(output, expand_signal(source, to_bits, kept, method, seed).samples, to_bits)
+    print(f"{output}: {to_bits} bits from the {kept} most significant ones of {source.name}, by {method}")
+    return DONE
+
+
 def _summary(result: Fit, output: Path) -> str:
     last, bits, wrong = result.history.entries[-1], result.model.spec.total_bits, result.entry.wrong_bits
     verdict = "certified lossless" if result.lossless else f"NOT lossless ({result.stopped}), {wrong} wrong bits"
@@ -148,7 +162,7 @@ def _summary(result: Fit, output: Path) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m lossless_inr_lite", description=__doc__)
     parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(required=True, metavar="fit|decode|verify|info")
+    commands = parser.add_subparsers(required=True, metavar="fit|decode|verify|info|expand")
     limit = argparse.ArgumentParser(add_help=False)
     limit.add_argument("--max-pixels", type=int, default=MAX_SAMPLES, help="largest picture that is read (2^26)")
     sized = argparse.ArgumentParser(add_help=False)
@@ -185,6 +199,15 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("info", parents=[limit], help=info_command.__doc__)
     command.set_defaults(command=info_command)
     command.add_argument("file", type=Path, help="a saved network, a picture or a sound")
+
+    command = commands.add_parser("expand", parents=[limit], help=expand_command.__doc__)
+    command.set_defaults(command=expand_command)
+    command.add_argument("picture", help="picture, or the name of an embedded one")
+    command.add_argument("--from", type=int, dest="from_bits", metavar="K", help="only the K most significant bits")
+    command.add_argument("--to", type=int, dest="to_bits", required=True, metavar="N", help="bits of the result")
+    command.add_argument("--method", default=DEFAULT_METHOD, metavar="|".join(METHODS), help=DEFAULT_METHOD)
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.png|tif|pgm|ppm")
     return parser
 
 

@@ -51,6 +51,8 @@ class Vocabulary(BaseModel):
     float_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     transcript: str
     hires_signals: str
+    whole_methods: str
+    effort: Annotated[float, Field(gt=0, le=10)]
     ablation_size: Annotated[int, Field(ge=4, le=1024)]
     tile_size: Annotated[int, Field(ge=32, le=4096)]
     paper_size: Annotated[int, Field(ge=4, le=256)]

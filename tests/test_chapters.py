@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 import lossless_inr_lite as lil
-from lossless_inr_lite import InputError, batch, bit_spectrum, sound_study
+from lossless_inr_lite import InputError, batch, bit_depth, bit_spectrum, sound_study
 from lossless_inr_lite.baselines import METHODS, OURS
 from lossless_inr_lite.bit_bias import METHODS as METHODS_OF_BIAS
 from lossless_inr_lite.image_files import write_image
@@ -198,6 +198,19 @@ def test_ternary_chapter_certifies_its_file(smoke):
     assert lil.decode(folder / "ternary.trits").sha256 == ternary["signal"]["sha256"]
     assert {row["how"] for row in record["facts"]["precision"]} == {"floats", "after training", "in training"}
     assert {v["row"] for v in record["verdicts"]} >= {"fig10", "fig10-sine", "table4/ours", "table4/SIREN"}
+
+
+def test_depth_chapter_keeps_every_interval_and_refuses_the_fake(smoke):
+    _, record = smoke["14_bit_depth_expansion"]
+    rows = record["facts"]["rows"]
+    assert {row["method"] for row in rows} == set(bit_depth.METHODS)
+    assert {(row["from_bits"], row["to_bits"]) for row in rows} == {(4, 8), (8, 16), (8, 12), (6, 16)}
+    assert any("cannot judge" in report.get("refused", "") for report in record["facts"]["genuineness"].values())
+    said = {v["row"]: v["verdict"] for v in record["verdicts"] if v["row"]}
+    assert {row for row, v in said.items() if v == "not attempted"} == {
+        f"table5/{name}" for name in ("BECNN/16", "BitNet/16", "ABCD/16", "ABCD/12")
+    }
+    assert len(said) == 12
 
 
 def test_theory_chapter_stores_the_picture_exactly(smoke):

@@ -1,0 +1,275 @@
+"""Bit-depth expansion: every method keeps the bits it was given, the rules are what they say, the command refuses."""
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+import lossless_inr_lite as lil
+from lossless_inr_lite import extrapolation, interval_network, local_network
+from lossless_inr_lite.__main__ import main
+from lossless_inr_lite.bit_depth import METHODS, cut, expand, expand_signal, inside
+from lossless_inr_lite.contours import contour_regions
+from lossless_inr_lite.errors import InputError
+from lossless_inr_lite.image_files import write_image
+from lossless_inr_lite.metrics import psnr
+from lossless_inr_lite.zero_shot import BAND, Surroundings, linear
+
+RULES = ("zero_padding", "ideal_gain", "bit_replication", "mid_point", "contour_regions", "linear")
+TRAINED = tuple(name for name in METHODS if name not in RULES)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Networks that hardly train: what they say is wrong, and must stay inside all the same."""
+    monkeypatch.setattr(local_network, "STEPS", 2)
+    monkeypatch.setattr(interval_network, "STEPS", 2)
+    monkeypatch.setattr(extrapolation, "MAX_ITERATIONS", 2)
+
+
+@st.composite
+def depths(draw):
+    low = draw(st.integers(1, 15))
+    return low, draw(st.integers(low + 1, 16))
+
+
+@st.composite
+def pictures(draw):
+    low, high = draw(depths())
+    shape = draw(st.tuples(st.integers(1, 7), st.integers(1, 7), st.integers(1, 4)))
+    return draw(arrays(np.uint32, shape, elements=st.integers(0, 2**low - 1))), low, high
+
+
+@settings(max_examples=60)
+@given(pictures())
+@pytest.mark.parametrize("method", RULES)
+def test_rules_keep_every_bit_that_they_were_given(method, picture):
+    words, low, high = picture
+    found = expand(words, low, high, method)
+    assert found.dtype == np.uint32
+    assert np.array_equal(found >> (high - low), words)
+
+
+@pytest.mark.parametrize("method", TRAINED)
+@pytest.mark.parametrize(("low", "high", "shape"), [(1, 8, (9, 8, 3)), (2, 3, (1, 1, 1)), (8, 16, (6, 9, 4)),
+                                                    (15, 16, (5, 4, 2)), (1, 16, (4, 4, 1))])  # fmt: skip
+def test_networks_keep_every_bit_that_they_were_given(method, low, high, shape, rng, quick):
+    words = rng.integers(0, 2**low, shape).astype(np.uint32)
+    found = expand(words, low, high, method)
+    assert np.array_equal(found >> (high - low), words)
+    assert np.array_equal(found, expand(words, low, high, method, seed=0))
+
+
+def test_a_wild_method_is_held_inside():
+    words = np.array([[[0], [1], [2], [3], [3]]], dtype=np.uint32)
+    lost = np.array([[[-1e30], [1e30], [np.nan], [np.inf], [2.4]]])
+    assert inside(lost, words, 4).ravel().tolist() == [0, 31, 39, 55, 50]
+
+
+# The rules -------------------------------------------------------------------------------------------------
+
+EVERY_8 = np.arange(256, dtype=np.uint32)[None, :, None]
+
+
+def test_bit_replication_from_8_to_16_is_the_ideal_gain():
+    """65535 / 255 is 257, which is 2^8 + 1: Table 5 cannot have two numbers for the two."""
+    assert np.array_equal(expand(EVERY_8, 8, 16, "bit_replication"), EVERY_8 * 257)
+    assert np.array_equal(expand(EVERY_8, 8, 16, "ideal_gain"), EVERY_8 * 257)
+
+
+@given(depths())
+def test_the_ideal_gain_is_the_nearest_whole_number_and_needs_no_clamp(pair):
+    low, high = pair
+    words = np.unique(np.linspace(0, 2**low - 1, 300).astype(np.uint32))[None, :, None]
+    found, exact = expand(words, low, high, "ideal_gain").ravel(), [int(w) * (2**high - 1) for w in words.ravel()]
+    assert all(abs(2 * int(f) * (2**low - 1) - 2 * e) <= 2**low - 1 for f, e in zip(found, exact, strict=True))
+    lost = METHODS["ideal_gain"](words, low, high, 0, 1.0)
+    assert lost.min() >= 0
+    assert lost.max() < 2 ** (high - low)
+
+
+@given(depths())
+def test_replication_repeats_the_word(pair):
+    low, high = pair
+    words = np.unique(np.linspace(0, 2**low - 1, 50).astype(np.uint32))[None, :, None]
+    for word, found in zip(words.ravel(), expand(words, low, high, "bit_replication").ravel(), strict=True):
+        assert format(found, f"0{high}b") == (format(word, f"0{low}b") * 16)[:high]
+
+
+def test_padding_and_mid_point():
+    assert np.array_equal(expand(EVERY_8, 8, 12, "zero_padding"), EVERY_8 * 16)
+    assert np.array_equal(expand(EVERY_8, 8, 12, "mid_point"), EVERY_8 * 16 + 7)
+
+
+def test_the_mid_point_has_the_error_of_a_uniform_step():
+    truth = np.arange(65536, dtype=np.uint32).reshape(256, 256, 1)
+    step = psnr(expand(truth >> 8, 8, 16, "mid_point"), truth, 16)
+    assert step == pytest.approx(20 * np.log10(65535 / (256 / 12**0.5)), abs=1e-3)
+
+
+def test_contours_make_a_ramp_of_a_staircase():
+    ramp = np.broadcast_to(np.arange(256, dtype=np.uint32)[:, None, None], (256, 6, 1))
+    found = expand(ramp >> 4, 4, 8, "contour_regions")
+    middle = slice(16, 240)
+    assert np.abs(found[middle].astype(int) - ramp[middle].astype(int)).max() <= 1
+    assert set(found[:16].ravel().tolist()) == {8}  # no darker border: half of 16, rounded to the even one
+
+
+def test_contours_measure_the_way_inside_the_region():
+    words = np.array([[0, 1, 1, 1, 1, 2]], dtype=np.uint32)[..., None]
+    share = (contour_regions(words, 2, 6) + 0.5) / 16
+    assert share.ravel()[1:5] == pytest.approx([1 / 5, 2 / 5, 3 / 5, 4 / 5])
+    walled = np.array([[0, 1, 1], [3, 3, 1], [2, 1, 1]], dtype=np.uint32)[..., None]
+    darker = (contour_regions(walled, 2, 6) + 0.5) / 16  # the pixel at the end is six steps from the 0
+    assert darker[2, 1, 0] == pytest.approx(5 / 6)
+
+
+# The predictors --------------------------------------------------------------------------------------------
+
+
+def test_differences_are_neighbour_less_pixel_and_cut(rng):
+    words = rng.integers(0, 16, (6, 7, 2)).astype(np.uint32)
+    around = Surroundings(words, 4, 3.0).differences(np.array([2 * 7 + 3]))
+    square = words[0:5, 1:6].astype(int) - words[2, 3].astype(int)
+    assert np.array_equal(around[0], np.delete(square.reshape(25, 2), 12, axis=0).clip(-3, 3))
+
+
+def test_memory_bands_change_nothing(monkeypatch, rng):
+    words = rng.integers(0, 64, (20, 30, 3)).astype(np.uint32)
+    whole = linear(words, 6, 12)
+    monkeypatch.setattr("lossless_inr_lite.zero_shot.BAND", 77)
+    assert BAND > 600
+    assert linear(words, 6, 12) == pytest.approx(whole, abs=1e-3)
+
+
+@pytest.mark.parametrize("method", ["linear", "local_predictor"])
+def test_a_predictor_reads_a_slope(method, monkeypatch):
+    """A smooth slope in two directions: what is lost follows from the neighbours."""
+    monkeypatch.setattr(local_network, "STEPS", 150)
+    rows, columns = np.mgrid[0:64, 0:64]
+    truth = (rows * 1.9 + columns * 1.1 + 20).astype(np.uint32)[..., None]
+    words = cut(truth, 8, 4)
+    assert psnr(expand(words, 4, 8, method), truth, 8) > psnr(expand(words, 4, 8, "mid_point"), truth, 8) + 2
+
+
+def test_the_network_is_odd_in_the_differences_and_says_nothing_of_a_flat_place(rng):
+    import torch
+
+    network = local_network.LocalNetwork(3, coordinates=True)
+    differences, values, places = (torch.rand(shape) for shape in ((9, 24, 3), (9, 3), (9, 2)))
+    there, back = (network(sign * differences, values, places) for sign in (1, -1))
+    assert torch.equal(there, -back)
+    assert there.abs().min() > 0
+    assert not network(0 * differences, values, places).any()
+
+
+def test_the_eight_orientations_are_different_orders():
+    turns = local_network.orientations()
+    assert len({tuple(turn) for turn in turns}) == 8
+    assert all(sorted(turn) == list(range(24)) for turn in turns)
+
+
+def test_training_leaves_the_callers_random_numbers_alone(rng, quick):
+    import torch
+
+    state = torch.get_rng_state()
+    expand(rng.integers(0, 16, (6, 6, 1)).astype(np.uint32), 4, 8, "local_network")
+    assert torch.equal(state, torch.get_rng_state())
+
+
+# Pictures and the command ----------------------------------------------------------------------------------
+
+
+def test_what_was_opaque_stays_so(rng):
+    samples = rng.integers(0, 256, (5, 6, 4)).astype(np.uint8)
+    samples[..., 3] = 255
+    found = expand_signal(lil.Signal(samples, 8), 16, method="mid_point")
+    assert set(found.samples[..., 3].ravel().tolist()) == {65535}
+    assert np.array_equal(found.samples[..., :3] >> 8, samples[..., :3])
+
+
+def test_signed_samples_keep_their_order():
+    signal = lil.Signal(np.arange(-8, 8, dtype=np.int8).reshape(4, 4, 1), 4)
+    found = expand_signal(signal, 8, method="zero_padding")
+    assert found.samples.ravel().tolist() == list(range(-128, 128, 16))
+
+
+@pytest.mark.parametrize(
+    ("from_bits", "to_bits", "method", "message"),
+    [
+        (8, 8, "mid_point", "8 bits are asked for and 8 are there"),
+        (9, 12, "mid_point", "it has 8: use at most those"),
+        (0, 12, "mid_point", "from_bits is 0: allowed are whole numbers from 1 to 16"),
+        (4, 17, "mid_point", "to_bits is 17"),
+        (4, 8.0, "mid_point", "to_bits is 8.0"),
+        (4, 8, "magic", "unknown method 'magic': allowed are bit_replication"),
+    ],
+)
+def test_depths_that_make_no_sense_are_refused(from_bits, to_bits, method, message, rng):
+    signal = lil.Signal(rng.integers(0, 256, (3, 3, 1)).astype(np.uint8), 8)
+    with pytest.raises(InputError, match=message):
+        expand_signal(signal, to_bits, from_bits, method)
+
+
+def test_words_that_do_not_fit_are_refused():
+    with pytest.raises(InputError, match="4 bits hold 0 to 15"):
+        expand(np.full((2, 2, 1), 16), 4, 8, "mid_point")
+    with pytest.raises(InputError, match="whole numbers"):
+        expand(np.zeros((2, 2)), 4, 8, "mid_point")
+
+
+@pytest.fixture
+def photo(tmp_path, rng):
+    write_image(tmp_path / "photo.png", rng.integers(0, 256, (8, 9, 3)).astype(np.uint8), 8)
+    return tmp_path / "photo.png"
+
+
+@pytest.mark.parametrize(("low", "high"), [(None, 16), (8, 12), (4, 8), (6, 16)])
+def test_the_command_writes_a_deeper_picture(low, high, photo, tmp_path, capsys):
+    out = tmp_path / "new" / "out.png"
+    chosen = [] if low is None else ["--from", str(low)]
+    assert main(["expand", str(photo), *chosen, "--to", str(high), "--method", "linear", "-o", str(out)]) == 0
+    assert f"{high} bits from the {low or 8} most significant ones of photo, by linear" in capsys.readouterr().out
+    found, kept = lil.load_image(out), low or 8
+    assert found.num_bits == (8 if high == 8 else 16)
+    assert found.samples.max() < 2**high
+    assert np.array_equal(found.words >> (high - kept), lil.load_image(photo).words >> (8 - kept))
+
+
+def test_the_command_takes_the_best_method_unless_told(photo, tmp_path, capsys, quick):
+    assert main(["expand", str(photo), "--to", "16", "-o", str(tmp_path / "o.tif")]) == 0
+    assert "by local_predictor" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["photo.png", "--to", "8", "-o", "o.png"], "8 bits are asked for and 8 are there"),
+        (["photo.png", "--from", "9", "--to", "16", "-o", "o.png"], "9 bits of photo are asked for, and it has 8"),
+        (["photo.png", "--from", "0", "--to", "8", "-o", "o.png"], "from_bits is 0"),
+        (["photo.png", "--from", "-3", "--to", "8", "-o", "o.png"], "from_bits is -3"),
+        (["photo.png", "--to", "17", "-o", "o.png"], "to_bits is 17: allowed are whole numbers from 1 to 16"),
+        (["photo.png", "--to", "16", "--method", "magic", "-o", "o.png"], "unknown method 'magic'"),
+        (["photo.png", "--to", "16", "-o", "o.wav"], "allowed suffixes"),
+        (["photo.png", "--to", "16", "-o", "o.pgm"], "o.pgm cannot hold 3 channels"),
+        (["photo.png", "--to", "16", "-o", "/proc/none/o.png"], "cannot write into the folder"),
+        (["photo.png", "--to", "16", "--max-pixels", "9", "-o", "o.png"], "--max-pixels"),
+        (["sound.wav", "--to", "16", "-o", "o.png"], "sound.wav is not a picture"),
+        (["float.tif", "--to", "16", "-o", "o.png"], "integers of 1 to 32 bits are allowed"),
+        (["none.png", "--to", "16", "-o", "o.png"], "none.png does not exist"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_2(arguments, message, photo, tmp_path, monkeypatch, capsys):
+    import tifffile
+
+    monkeypatch.chdir(tmp_path)
+    soundfile.write("sound.wav", np.zeros((40, 1), dtype=np.int16), 8000, "PCM_16")
+    tifffile.imwrite("float.tif", np.zeros((4, 4), dtype=np.float32))
+    before = sorted(tmp_path.iterdir())
+    assert main(["expand", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.splitlines()) == 1
+    assert sorted(tmp_path.iterdir()) == before
