@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import lossless_inr_lite as lil
-from lossless_inr_lite import extrapolation, interval_network, local_network
+from lossless_inr_lite import depth_study, depth_views, extrapolation, interval_network, local_network
 from lossless_inr_lite.__main__ import main
 from lossless_inr_lite.bit_depth import METHODS, cut, expand, expand_signal, inside
 from lossless_inr_lite.contours import contour_regions
@@ -273,3 +273,54 @@ def test_bad_input_is_one_sentence_and_exit_2(arguments, message, photo, tmp_pat
     assert message in error
     assert len(error.splitlines()) == 1
     assert sorted(tmp_path.iterdir()) == before
+
+
+# The study -------------------------------------------------------------------------------------------------
+
+
+def test_only_genuine_deep_pictures_can_judge(shared):
+    for path in sorted((shared / "img16").glob("crop64_*.png")):
+        assert depth_study.check_deep(lil.load_image(path)).num_bits == 16
+    with pytest.raises(InputError, match="values lie 257 apart, 8-bit data in 16 bits"):
+        depth_study.deep_picture(str(shared / "img16" / "not_genuine_flower_8bit_x257.pgm"), 32)
+
+
+def test_a_stretched_or_shallow_picture_is_no_truth(rng):
+    samples = rng.integers(0, 256, (9, 9, 1)).astype(np.uint16)
+    with pytest.raises(InputError, match="not genuine"):
+        depth_study.check_deep(lil.Signal(samples * 257, 16))
+    with pytest.raises(InputError, match="16 are needed"):
+        depth_study.check_deep(lil.Signal(samples, 8))
+
+
+def test_averaging_gives_bits_that_the_pixels_do_not_have(rng):
+    deep = depth_study.deepened(lil.Signal(rng.integers(0, 256, (64, 80, 1)).astype(np.uint8), 8), 12)
+    assert (deep.num_bits, deep.samples.shape) == (16, (12, 12, 1))
+    assert lil.genuineness(deep).genuine
+
+
+def test_a_run_that_was_stopped_goes_on_and_notices_another_picture(tmp_path, rng):
+    signal = lil.Signal(rng.integers(0, 256, (8, 8, 1)).astype(np.uint8), 8, "noise")
+    picture = depth_study.Picture(signal, "crop", ((4, 8),), ("mid_point", "linear"))
+    rows = depth_study.run([picture], tmp_path)
+    assert depth_study.run([picture], tmp_path) == rows
+    assert [row["method"] for row in rows] == ["mid_point", "linear"]
+    other = depth_study.Picture(signal.with_samples(255 - signal.samples), "crop", ((4, 8),), ("mid_point",))
+    assert depth_study.run([other], tmp_path)[0]["sha256"] != rows[0]["sha256"]
+    assert depth_study.gains(rows, (4, 8), "linear", "mid_point").keys() == {"noise"}
+
+
+def test_coins_have_twice_the_error_of_the_mid_point(rng):
+    truth = rng.integers(0, 65536, (200, 200, 1)).astype(np.uint32)
+    coins = inside(rng.integers(0, 256, truth.shape), cut(truth, 16, 8), 8)
+    expected = depth_views.ideal(8, 16)
+    assert psnr(coins, truth, 16) == pytest.approx(expected["coins"], abs=0.05)
+    assert psnr(expand(cut(truth, 16, 8), 8, 16, "zero_padding"), truth, 16) == pytest.approx(
+        expected["zero_padding"], abs=0.05
+    )
+
+
+def test_bands_are_looked_for_on_slopes_and_not_in_noise(rng):
+    samples = rng.integers(0, 256, (64, 128, 1)).astype(np.uint8)
+    samples[:, 64:, 0] = (np.arange(64)[:, None] + 60).astype(np.uint8)
+    assert depth_study.smooth_window(samples, 4, 8, 32)[1].start >= 64
