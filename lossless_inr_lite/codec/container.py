@@ -1,0 +1,160 @@
+"""The container: what was coded, how, and the checksums that tell whether it came back.
+
+Bytes: the mark (8), version (1), size of the packed header (4, little-endian), the header (JSON, deflated), the coded
+groups one behind the other, SHA-256 of all samples (first 16 bytes), and SHA-256 of everything before (first 8).
+What a header declares is bounded before anything is allocated, also by what its bits can hold.
+"""
+
+import hashlib
+import json
+import math
+import struct
+import zlib
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lossless_inr_lite.codec.names import pack_names, unpack_names
+from lossless_inr_lite.errors import FileFormatError
+from lossless_inr_lite.signals import MAX_SAMPLES, Signal, SignalSpec
+
+MARK = b"\x8aLIC\r\n\x1a\n"
+VERSION = 1
+PREFIX = struct.Struct("<8sBI")
+SAMPLES_DIGEST, FILE_DIGEST = 16, 8  # bytes of the SHA-256 that are kept
+MAX_HEADER = 2**23  # bytes, inflated
+MAX_PICTURES = 2**18
+BITS_A_BYTE = 2**19  # a bit of a sample costs at least 2^-16 / ln 2 bits, so no byte holds more of them than this
+SLACK = 2**16  # and what the last bytes of a coder may hold besides
+
+Text = Annotated[str, Field(max_length=255)]
+
+
+class Group(BaseModel):
+    """Pictures of one shape and depth that are coded together, and with what."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    shape: Annotated[list[Annotated[int, Field(ge=1, le=2**20)]], Field(min_length=3, max_length=3)]
+    num_bits: int = Field(ge=1, le=16)
+    kind: Literal["unsigned", "signed"] = "unsigned"
+    count: int = Field(ge=1, le=MAX_PICTURES)
+    level: Literal[0, 1, 2] = 1
+    prior: str = Field(default="", max_length=40)
+    weights: str = Field(default="", max_length=16)  # the beginning of the prior's SHA-256
+    side: int = Field(default=0, ge=0, le=2**24)  # bytes of weights that are sent in the file
+    bits: int = Field(ge=0, le=2**31)  # bytes of coded bits
+
+    @property
+    def num_samples(self) -> int:
+        return self.count * math.prod(self.shape)
+
+
+class Header(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    names: list[Text] = Field(min_length=1, max_length=MAX_PICTURES)
+    groups: list[Group] = Field(min_length=1, max_length=4096)
+    order: list[Annotated[int, Field(ge=0, lt=4096)]] = Field(default=[], max_length=MAX_PICTURES)
+
+
+@dataclass(frozen=True)
+class Coded:
+    """One group as it lies in the container."""
+
+    group: Group
+    side: bytes
+    bits: bytes
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container whose own checksum was right; `order` names the group of every picture."""
+
+    names: list[str]
+    order: list[int]
+    parts: list[Coded]
+    digest: bytes
+
+    def to_bytes(self) -> bytes:
+        order = self.order if len(self.parts) > 1 else []
+        header = Header(names=pack_names(self.names), groups=[part.group for part in self.parts], order=order)
+        text = json.dumps(header.model_dump(exclude_defaults=True), separators=(",", ":"))
+        packed = zlib.compress(text.encode("utf-8", "surrogatepass"), 9)
+        body = PREFIX.pack(MARK, VERSION, len(packed)) + packed
+        body += b"".join(part.side + part.bits for part in self.parts) + self.digest
+        return body + hashlib.sha256(body).digest()[:FILE_DIGEST]
+
+    def specs(self) -> list[SignalSpec]:
+        """What is known of every picture without decoding it."""
+        groups = (self.parts[number].group for number in self.order)
+        return [SignalSpec(n, tuple(g.shape), g.num_bits, g.kind) for n, g in zip(self.names, groups, strict=True)]
+
+
+def samples_digest(signals: Iterable[Signal]) -> bytes:
+    """Of names, shapes and samples, in order."""
+    digest = hashlib.sha256()
+    for signal in signals:
+        digest.update(json.dumps([signal.name, signal.spec.facts]).encode())
+        digest.update(np.ascontiguousarray(signal.words, dtype="<u4").tobytes())
+    return digest.digest()[:SAMPLES_DIGEST]
+
+
+def parse(data: bytes, max_samples: int = MAX_SAMPLES) -> Container:
+    """Check and cut a container; raises FileFormatError for anything that is not one, whole and of this version."""
+    if len(data) < PREFIX.size + SAMPLES_DIGEST + FILE_DIGEST or not data.startswith(MARK):
+        raise FileFormatError("this is not a container of pictures (.lic): its first bytes are others")
+    _, version, size = PREFIX.unpack_from(data)
+    if version != VERSION:
+        raise FileFormatError(f"the container has version {version}: this package reads version {VERSION}")
+    body, digest = data[:-FILE_DIGEST], data[-FILE_DIGEST:]
+    if hashlib.sha256(body).digest()[:FILE_DIGEST] != digest:
+        raise FileFormatError("the container is truncated or altered: its checksum is wrong")
+    end = PREFIX.size + size
+    if end > len(body) - SAMPLES_DIGEST:
+        raise FileFormatError(f"the container declares a header of {size} bytes and is smaller than that")
+    header = _header(body[PREFIX.size : end])
+    order = header.order or [0] * len(header.names)
+    _check(header, order, len(body) - SAMPLES_DIGEST - end, max_samples)
+    names = unpack_names(header.names)
+    parts: list[Coded] = []
+    for group in header.groups:
+        middle = end + group.side
+        parts.append(Coded(group, body[end:middle], body[middle : middle + group.bits]))
+        end = middle + group.bits
+    return Container(names, order, parts, body[-SAMPLES_DIGEST:])
+
+
+def _header(packed: bytes) -> Header:
+    try:
+        inflater = zlib.decompressobj()
+        text = inflater.decompress(packed, MAX_HEADER)
+        if not inflater.eof or inflater.unused_data:
+            raise FileFormatError(f"the container's header is cut off, or larger than {MAX_HEADER} bytes")
+        return Header.model_validate(json.loads(text.decode("utf-8", "surrogatepass")))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise FileFormatError(f"the container's header is wrong at {where}: {first['msg'].lower()}") from error
+    except (zlib.error, ValueError, RecursionError) as error:
+        if isinstance(error, FileFormatError):
+            raise
+        raise FileFormatError("the container's header cannot be read") from error
+
+
+def _check(header: Header, order: list[int], num_bytes: int, max_samples: int) -> None:
+    groups = header.groups
+    if len(order) != len(header.names) or Counter(order) != {i: group.count for i, group in enumerate(groups)}:
+        raise FileFormatError("the container's header declares other numbers of pictures than names")
+    if sum(group.side + group.bits for group in groups) != num_bytes:
+        raise FileFormatError(f"the container declares other sizes of its parts than the {num_bytes} bytes that it has")
+    total = sum(group.num_samples for group in groups)
+    if total > max_samples:
+        raise FileFormatError(f"the container declares {total} samples, more than the {max_samples} that are allowed")
+    for group in groups:
+        if group.num_samples * group.num_bits > SLACK + BITS_A_BYTE * group.bits or group.bits % 4:
+            raise FileFormatError(f"the container declares {group.num_samples} samples in {group.bits} bytes")

@@ -1,0 +1,57 @@
+"""The shipped priors: small trained networks in whole numbers, each known by its name and its SHA-256."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from safetensors.numpy import load
+
+from lossless_inr_lite.codec.bit_streams import BitStream
+from lossless_inr_lite.codec.coordinate_prior import CoordinatePrior
+from lossless_inr_lite.errors import FileFormatError, check_choice
+
+FOLDER = Path(__file__).parent / "priors"
+
+
+class Prior(Protocol):
+    def suits(self, shape: tuple[int, ...], num_bits: int) -> bool:
+        """Whether pictures of this shape (H, W, C) and depth can be coded."""
+        ...
+
+    def code(self, stream: BitStream, count: int, shape: tuple[int, ...], num_bits: int) -> np.ndarray:
+        """Pass `count` pictures through a stream and return their words, (count, H, W, C) int64."""
+        ...
+
+
+def prior_names() -> list[str]:
+    return sorted(path.stem for path in FOLDER.glob("*.safetensors"))
+
+
+def prior_bytes(name: str) -> bytes:
+    """The file of a prior; raises InputError for an unknown one."""
+    return (FOLDER / f"{check_choice('prior', name, prior_names())}.safetensors").read_bytes()
+
+
+@cache
+def load_prior(name: str, weights: str = "") -> Prior:
+    """A shipped prior, whose SHA-256 begins with `weights`; raises InputError or FileFormatError for others."""
+    data = prior_bytes(name)
+    if not hashlib.sha256(data).hexdigest().startswith(weights):
+        raise FileFormatError(
+            f"the container was made with another version of the prior {name!r} than this package has"
+        )
+    return prior_from(data)
+
+
+def prior_from(data: bytes) -> Prior:
+    """A prior from the bytes of its file."""
+    tensors = load(data)
+    return CoordinatePrior.from_tensors(tensors)
+
+
+@cache
+def prior_digest(name: str) -> str:
+    """The beginning of its SHA-256, as containers keep it."""
+    return hashlib.sha256(prior_bytes(name)).hexdigest()[:16]
