@@ -6,7 +6,7 @@ a pixel; what the bit's coordinate and prefix add to the last hidden layer is a 
 2^n - 1 possible prefixes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -27,16 +27,20 @@ from lossless_inr_lite.codec.wavefront import Offsets, reach_of, wavefront
 
 NUM_BITS = 8
 LOCK_STEP = 2**20  # samples of a batch of pictures that are coded together
-PERIODS = (1, 2, 4)  # of the triangle waves that stand for the coordinates, across the picture
 
 
-def coordinate_inputs(rows: np.ndarray, columns: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Rows and columns (m,) -> (m, 8) in units of 2^-8: each itself and as triangle waves, in whole numbers."""
+def coordinate_inputs(
+    rows: np.ndarray, columns: np.ndarray, height: int, width: int, waves: Sequence[int]
+) -> np.ndarray:
+    """Rows and columns (m,) -> (m, 2 + 2 waves) in units of 2^-8, whole: each itself and as triangle waves.
+
+    `waves` are how many of them go across the picture.
+    """
     inputs = []
     for place, length in ((rows, height), (columns, width)):
         inputs.append(place * 256 // max(length - 1, 1))
-        for waves in PERIODS:
-            phase = place * waves % length
+        for number in waves:
+            phase = place * number % length
             inputs.append(np.minimum(phase, length - phase) * 512 // length)
     return np.stack(inputs, axis=1)
 
@@ -49,6 +53,7 @@ class CoordinatePrior:
     """
 
     offsets: Offsets
+    waves: tuple[int, ...]
     layers: list[Layer]
     prefixes: np.ndarray
     biases: np.ndarray
@@ -59,12 +64,14 @@ class CoordinatePrior:
     def from_tensors(cls, tensors: Mapping[str, np.ndarray]) -> "CoordinatePrior":
         prefixes, biases, last = (tensors[name].astype(np.float64) for name in ("prefixes", "biases", "last"))
         offsets = [(int(row), int(column)) for row, column in tensors["offsets"]]
-        return cls(offsets, layers_from(tensors, "layer"), prefixes, biases, last, int(tensors["last_shift"][0]))
+        waves = tuple(int(number) for number in tensors["waves"])
+        return cls(offsets, waves, layers_from(tensors, "layer"), prefixes, biases, last, int(tensors["last_shift"][0]))
 
     def tensors(self) -> dict[str, np.ndarray]:
         """What is stored."""
         return {
-            "offsets": np.array(self.offsets, dtype=np.int16).reshape(-1, 2), **layer_tensors(self.layers, "layer"),
+            "offsets": np.array(self.offsets, dtype=np.int16).reshape(-1, 2),
+            "waves": np.array(self.waves, dtype=np.int16), **layer_tensors(self.layers, "layer"),
             "prefixes": self.prefixes.astype(np.int16), "biases": self.biases.astype(np.int32),
             "last": self.last.astype(np.int16), "last_shift": np.array([self.last_shift], dtype=np.int16),
         }  # fmt: skip
@@ -83,12 +90,14 @@ class CoordinatePrior:
         return np.concatenate(parts)[..., None]
 
     def _code_batch(self, stream: BitStream, start: int, count: int, height: int, width: int) -> np.ndarray:
-        above, side = -min(row for row, _ in self.offsets), max(abs(column) for _, column in self.offsets)
+        above = -min((row for row, _ in self.offsets), default=0)
+        side = max((abs(column) for _, column in self.offsets), default=0)
         known = np.zeros((count, height + above, width + 2 * side), dtype=np.int64)
         firsts = (start + np.arange(count))[:, None] * height * width
         for rows, columns in wavefront(height, width, reach_of(self.offsets)):
             near = known[:, rows[:, None] + above + self._steps[0], columns[:, None] + side + self._steps[1]]
-            place = np.broadcast_to(coordinate_inputs(rows, columns, height, width), (count, len(rows), 8))
+            place = coordinate_inputs(rows, columns, height, width, self.waves)
+            place = np.broadcast_to(place, (count, *place.shape))
             inputs = np.concatenate([near, place], axis=2).reshape(count * len(rows), -1).astype(np.float64)
             sites = (firsts + rows * width + columns).ravel()
             values = self._code_pixels(stream, inputs, sites)
@@ -97,7 +106,7 @@ class CoordinatePrior:
 
     @cached_property
     def _steps(self) -> tuple[np.ndarray, np.ndarray]:
-        steps = np.array(self.offsets).T
+        steps = np.array(self.offsets, dtype=np.int64).reshape(-1, 2).T
         return steps[0], steps[1]
 
     def _code_pixels(self, stream: BitStream, inputs: np.ndarray, sites: np.ndarray) -> np.ndarray:
@@ -122,14 +131,14 @@ class CoordinatePrior:
 
 
 def rounded_prior(
-    offsets: Offsets, layers: list[tuple[np.ndarray, np.ndarray]], prefixes: np.ndarray, biases: np.ndarray,
+    offsets: Offsets, waves: tuple[int, ...], layers: list[tuple[np.ndarray, np.ndarray]], prefixes: np.ndarray, biases: np.ndarray,
     last: np.ndarray, scale: int = 12,
 ) -> CoordinatePrior:  # fmt: skip
     """The prior in whole numbers nearest to trained floats; `scale` bits behind the point for the last weights."""
     units = [INPUT_BITS, *[ACTIVATION_BITS] * len(layers)]
     whole = [Layer.rounded(w, b, units[i], units[i + 1]) for i, (w, b) in enumerate(layers)]
     return CoordinatePrior(
-        offsets, whole, np.rint(np.ldexp(prefixes, ACTIVATION_BITS)),
+        offsets, waves, whole, np.rint(np.ldexp(prefixes, ACTIVATION_BITS)),
         np.rint(np.ldexp(biases, ACTIVATION_BITS + scale)), np.rint(np.ldexp(last, scale)),
         ACTIVATION_BITS + scale - LOGIT_BITS,
     )  # fmt: skip

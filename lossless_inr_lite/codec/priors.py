@@ -10,6 +10,7 @@ from safetensors.numpy import load
 
 from lossless_inr_lite.codec.bit_streams import BitStream
 from lossless_inr_lite.codec.coordinate_prior import CoordinatePrior
+from lossless_inr_lite.codec.photo_prior import PhotoPrior
 from lossless_inr_lite.errors import FileFormatError, check_choice
 
 FOLDER = Path(__file__).parent / "priors"
@@ -48,7 +49,7 @@ def load_prior(name: str, weights: str = "") -> Prior:
 def prior_from(data: bytes) -> Prior:
     """A prior from the bytes of its file."""
     tensors = load(data)
-    return CoordinatePrior.from_tensors(tensors)
+    return CoordinatePrior.from_tensors(tensors) if "prefixes" in tensors else PhotoPrior.from_tensors(tensors)
 
 
 @cache

@@ -28,4 +28,4 @@ def causal_offsets(rows: int, left: int, right: int) -> Offsets:
 
 def reach_of(offsets: Offsets) -> int:
     """How far to the right the offsets go."""
-    return max(column for _, column in offsets)
+    return max((column for _, column in offsets), default=0)
