@@ -7,7 +7,7 @@ a pixel; what the bit's coordinate and prefix add to the last hidden layer is a 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -76,6 +76,9 @@ class CoordinatePrior:
             "last": self.last.astype(np.int16), "last_shift": np.array([self.last_shift], dtype=np.int16),
         }  # fmt: skip
 
+    def with_layers(self, layers: list[Layer]) -> "CoordinatePrior":
+        return replace(self, layers=layers)
+
     def suits(self, shape: tuple[int, ...], num_bits: int) -> bool:
         return shape[2] == 1 and num_bits == NUM_BITS
 
@@ -131,8 +134,8 @@ class CoordinatePrior:
 
 
 def rounded_prior(
-    offsets: Offsets, waves: tuple[int, ...], layers: list[tuple[np.ndarray, np.ndarray]], prefixes: np.ndarray, biases: np.ndarray,
-    last: np.ndarray, scale: int = 12,
+    offsets: Offsets, waves: tuple[int, ...], layers: list[tuple[np.ndarray, np.ndarray]], prefixes: np.ndarray,
+    biases: np.ndarray, last: np.ndarray, scale: int = 12,
 ) -> CoordinatePrior:  # fmt: skip
     """The prior in whole numbers nearest to trained floats; `scale` bits behind the point for the last weights."""
     units = [INPUT_BITS, *[ACTIVATION_BITS] * len(layers)]

@@ -35,6 +35,11 @@ class Layer:
         return cls(np.rint(np.ldexp(weight, scale)), np.rint(np.ldexp(bias, scale + input_bits)), shift)
 
 
+def shifted_biases(layer: Layer, deltas: np.ndarray, bits: int) -> Layer:
+    """The layer with whole multiples `deltas` of 2^-bits added to its results before they are rectified."""
+    return Layer(layer.weight, layer.bias + np.ldexp(deltas, layer.shift + ACTIVATION_BITS - bits), layer.shift)
+
+
 def weight_scale(weight: np.ndarray) -> int:
     """The largest s, at most 15, for which |weight| 2^s stays below 2^15."""
     largest = max(float(np.abs(weight).max()), 2.0**-20)

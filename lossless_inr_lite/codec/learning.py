@@ -3,6 +3,9 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 import torch
@@ -19,12 +22,12 @@ SMALL_SETS = [*causal_offsets(4, 4, 4), (0, -5), (-5, -2), (-5, 0), (-5, 2)]  # 
 
 @dataclass(frozen=True)
 class Plan:
-    """How a coordinate prior is made. `hidden` are the widths of its three layers; without `prefix` the network is
-    told the bit's coordinate and not the bits above it."""
+    """How a coordinate prior is made. `hidden` are the widths of its layers, and `prefix` is what the network is told
+    beside the bit's coordinate: "none", each of the "bits" above it (a weight each), or a "table" of all prefixes."""
 
     offsets: Offsets
-    hidden: tuple[int, int, int] = (96, 64, 48)
-    prefix: bool = True
+    hidden: tuple[int, ...] = (96, 64, 48)
+    prefix: Literal["none", "bits", "table"] = "table"
     waves: tuple[int, ...] = (1, 2, 4)
     iterations: int = 10_000
     batch: int = 4096
@@ -40,32 +43,60 @@ class CoordinateNet(nn.Module):
         super().__init__()
         widths = [len(plan.offsets) + 2 + 2 * len(plan.waves), *plan.hidden]
         self.plan = plan
-        self.layers = nn.ModuleList(nn.Linear(*pair) for pair in zip(widths, widths[1:], strict=False))
-        self.prefixes = nn.Parameter(torch.randn(256, widths[-1]) * 0.1)
-        self.biases = nn.Parameter(torch.zeros(256))
+        self.linear = [nn.Linear(*pair) for pair in pairwise(widths)]
+        self.layers = nn.ModuleList(self.linear)
+        features = prefix_features(plan.prefix)
+        self.features = torch.from_numpy(features).float()
+        self.prefixes = nn.Parameter(torch.randn(features.shape[1], widths[-1]) * 0.1)
+        self.biases = nn.Parameter(torch.zeros(features.shape[1]))
         self.last = nn.Parameter(torch.randn(NUM_BITS, widths[-1]) * 0.1)
 
     def forward(self, inputs: Tensor, prefixes: Tensor) -> Tensor:
         """Inputs (N, inputs) and the prefixes of all bits (N, 8) -> logits (N, 8), the most significant bit first."""
         hidden = inputs
-        for layer in self.layers[:-1]:
+        for layer in self.linear[:-1]:
             hidden = functional.relu(layer(hidden))
-        rows = prefixes if self.plan.prefix else (1 << torch.arange(NUM_BITS)).expand_as(prefixes)
-        active = functional.relu(self.layers[-1](hidden)[:, None] + self.prefixes[rows])
-        return (active * self.last).sum(dim=-1) + self.biases[rows]
+        table, biases = self.prefixes, self.biases
+        if self.plan.prefix != "table":
+            table, biases = self.features @ table, self.features @ biases
+        active = functional.relu(self.linear[-1](hidden)[:, None] + table[prefixes])
+        return (active * self.last).sum(dim=-1) + biases[prefixes]
 
     def prior(self) -> CoordinatePrior:
         """In whole numbers."""
-        rows = np.arange(256)
-        if not self.plan.prefix:  # every prefix of a length has the row of that length
-            rows = 1 << np.maximum(np.frexp(rows.astype(float))[1] - 1, 0)
-        layers = [(_array(layer.weight), _array(layer.bias)) for layer in self.layers]
-        table, biases = _array(self.prefixes)[rows], _array(self.biases)[rows]
-        return rounded_prior(self.plan.offsets, self.plan.waves, layers, table, biases, _array(self.last))
+        layers = [(array(layer.weight), array(layer.bias)) for layer in self.linear]
+        features = prefix_features(self.plan.prefix)
+        table, biases = features @ array(self.prefixes), features @ array(self.biases)
+        return rounded_prior(self.plan.offsets, self.plan.waves, layers, table, biases, array(self.last))
+
+
+@cache
+def prefix_features(prefix: str) -> np.ndarray:
+    """(256, features): what the network is told of each prefix; row 2^k + p stands for the k bits p.
+
+    One feature for each length; with "bits" also one for each bit of each length, -1 or 1; with "table" each its own.
+    """
+    if prefix == "table":
+        return np.eye(256)
+    features = np.zeros((256, 36 if prefix == "bits" else NUM_BITS))
+    for row in range(1, 256):
+        depth = row.bit_length() - 1
+        features[row, depth] = 1
+        if prefix == "bits":
+            start = NUM_BITS + depth * (depth - 1) // 2
+            features[row, start : start + depth] = [2 * (row >> k & 1) - 1 for k in range(depth)]
+    return features
 
 
 def learn(pictures: np.ndarray, plan: Plan, report: Callable[[int, float], None] = lambda *_: None) -> CoordinatePrior:
     """A prior for grey pictures of 8 bits, (N, H, W), trained on them; `report` gets iteration and bits a pixel."""
+    return trained_net(pictures, plan, report).prior()
+
+
+def trained_net(
+    pictures: np.ndarray, plan: Plan, report: Callable[[int, float], None] = lambda *_: None
+) -> CoordinateNet:
+    """The same, still in floats."""
     torch.manual_seed(plan.seed)
     net = CoordinateNet(plan)
     optimiser = torch.optim.AdamW(net.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay)
@@ -82,7 +113,7 @@ def learn(pictures: np.ndarray, plan: Plan, report: Callable[[int, float], None]
         recent.append(loss.item())
         if iteration % 1000 == 999:
             report(iteration + 1, float(np.mean(recent[-1000:])))
-    return net.prior()
+    return net
 
 
 def schedule(iteration: int, iterations: int) -> float:
@@ -130,5 +161,5 @@ def _batches(pictures: np.ndarray, plan: Plan) -> Iterator[tuple[Tensor, Tensor,
             yield torch.from_numpy(inputs), prefixes, bits, torch.from_numpy(weights)
 
 
-def _array(tensor: Tensor) -> np.ndarray:
+def array(tensor: Tensor) -> np.ndarray:
     return tensor.detach().double().numpy()

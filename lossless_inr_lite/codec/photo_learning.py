@@ -1,12 +1,11 @@
 """Training of the networks of `PhotoPrior`: in floats, by the code length itself, and rounded at the end."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
-import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from lossless_inr_lite.codec import photo_prior
@@ -60,15 +59,12 @@ def code_length(outputs: Tensor, ends: Tensor, floor: Tensor) -> Tensor:
 def fresh_network(inputs: int, hidden: tuple[int, int]) -> nn.Sequential:
     """Starts as three centred logistics of different widths."""
     widths = [inputs, *hidden, 3 * COMPONENTS]
-    net = nn.Sequential()
-    for pair in zip(widths, widths[1:], strict=False):
-        net.extend([nn.Linear(*pair), nn.ReLU()])
-    last = net[-2]
-    assert isinstance(last, nn.Linear)
+    linear = [nn.Linear(*pair) for pair in pairwise(widths)]
+    last = linear[-1]
     with torch.no_grad():
         last.weight *= 0.1
         last.bias.copy_(torch.tensor([0.0] * 6 + [-1.5, -0.7, 0.3]))
-    return net[:-1]
+    return nn.Sequential(*(part for layer in linear[:-1] for part in (layer, nn.ReLU())), last)
 
 
 def learn_network(

@@ -26,8 +26,8 @@ from lossless_inr_lite.codec.wavefront import wavefront
 # (row, column) of the known pixels of the channel itself, nearest first, and of those of a channel before it.
 OWN = [(0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-1, 2), (-2, 1), (-2, -1), (-1, -2), (0, -3), (-3, 0),
        (-2, 2), (-2, -2), (-1, -3), (-3, 1), (-3, -1)]  # fmt: skip
-BEFORE = [(0, 0), (0, -1), (-1, 0), (0, 1), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1), (0, -2), (-2, 0), (0, 2), (2, 0),
-          (-1, -2), (-2, -1), (-2, 1), (-1, 2), (1, -2), (2, -1), (2, 1), (1, 2)]  # fmt: skip
+BEFORE = [(0, 0), (0, -1), (-1, 0), (0, 1), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1), (0, -2), (-2, 0), (0, 2),
+          (2, 0), (-1, -2), (-2, -1), (-2, 1), (-1, 2), (1, -2), (2, -1), (2, 1), (1, 2)]  # fmt: skip
 REACH = 2
 PAD = 3
 NEAR_OWN, NEAR_BEFORE = 7, 9  # of these differences the unit is the mean
@@ -151,6 +151,11 @@ class PhotoPrior:
         named = [layer_tensors(layers, f"channel{number}.") for number, layers in enumerate(self.networks)]
         return {name: tensor for part in named for name, tensor in part.items()}
 
+    def with_layers(self, layers: list[Layer]) -> "PhotoPrior":
+        """The same networks with these layers, one behind the other."""
+        rest = iter(layers)
+        return PhotoPrior([[next(rest) for _ in network] for network in self.networks])
+
     def suits(self, shape: tuple[int, ...], num_bits: int) -> bool:
         return 1 <= num_bits <= 16
 
@@ -160,9 +165,7 @@ class PhotoPrior:
         starts = range(0, count, batch)
         return np.concatenate([self._batch(stream, at, min(batch, count - at), shape, num_bits) for at in starts])
 
-    def _batch(
-        self, stream: BitStream, start: int, count: int, shape: tuple[int, ...], num_bits: int
-    ) -> np.ndarray:
+    def _batch(self, stream: BitStream, start: int, count: int, shape: tuple[int, ...], num_bits: int) -> np.ndarray:
         height, width, channels = shape
         words = np.zeros((count, *shape), dtype=np.int64)
         firsts = (start + np.arange(count)) * height * width

@@ -3,12 +3,9 @@
 import hashlib
 from functools import cache
 from pathlib import Path
-from typing import Protocol
 
-import numpy as np
 from safetensors.numpy import load
 
-from lossless_inr_lite.codec.bit_streams import BitStream
 from lossless_inr_lite.codec.coordinate_prior import CoordinatePrior
 from lossless_inr_lite.codec.photo_prior import PhotoPrior
 from lossless_inr_lite.errors import FileFormatError, check_choice
@@ -16,14 +13,7 @@ from lossless_inr_lite.errors import FileFormatError, check_choice
 FOLDER = Path(__file__).parent / "priors"
 
 
-class Prior(Protocol):
-    def suits(self, shape: tuple[int, ...], num_bits: int) -> bool:
-        """Whether pictures of this shape (H, W, C) and depth can be coded."""
-        ...
-
-    def code(self, stream: BitStream, count: int, shape: tuple[int, ...], num_bits: int) -> np.ndarray:
-        """Pass `count` pictures through a stream and return their words, (count, H, W, C) int64."""
-        ...
+Prior = CoordinatePrior | PhotoPrior
 
 
 def prior_names() -> list[str]:

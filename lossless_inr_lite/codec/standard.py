@@ -10,7 +10,8 @@ import tifffile
 
 from lossless_inr_lite.errors import InputError, check_choice
 
-Coder = Callable[[np.ndarray], Iterable[bytes]]
+File = bytes | bytearray
+Coder = Callable[[np.ndarray], Iterable[File]]
 
 
 def smallest(codec: str, samples: np.ndarray) -> bytes:
@@ -24,7 +25,7 @@ def smallest(codec: str, samples: np.ndarray) -> bytes:
         raise InputError("WebP holds 8 bits a sample")
     samples = np.ascontiguousarray(samples)
     coder, decoder = CODECS[codec]
-    data = min(coder(samples), key=len)
+    data = bytes(min(coder(samples), key=len))
     back = decoder(data)
     if not np.array_equal(back[..., 0] if back.ndim > samples.ndim else back, samples):
         raise InputError(f"{codec} did not return the samples that it was given")
@@ -45,20 +46,20 @@ def mosaic(pictures: np.ndarray) -> np.ndarray:
     return grid.reshape(rows * height, count // rows * width)
 
 
-def _png(samples: np.ndarray) -> Iterable[bytes]:
+def _png(samples: np.ndarray) -> Iterable[File]:
     filters, strategies = imagecodecs.PNG.FILTER, imagecodecs.PNG.STRATEGY
     for kind in (filters.NO, filters.SUB, filters.UP, filters.AVG, filters.PAETH, filters.ALL):
         for strategy in (strategies.DEFAULT, strategies.FILTERED):
             yield imagecodecs.png_encode(samples, level=9, strategy=strategy, filter=kind)
 
 
-def _webp(samples: np.ndarray) -> Iterable[bytes]:
+def _webp(samples: np.ndarray) -> Iterable[File]:
     """WebP knows colour only: grey is written as three equal channels, which it notices."""
     colour = samples if samples.ndim == 3 else np.repeat(samples[..., None], 3, axis=2)
     yield from (imagecodecs.webp_encode(colour, lossless=True, level=level) for level in (75, 100))
 
 
-def _jpeg2k(samples: np.ndarray) -> Iterable[bytes]:
+def _jpeg2k(samples: np.ndarray) -> Iterable[File]:
     """The reversible wavelet, with and without the reversible colour transform, and fewer resolutions where small."""
     for resolutions in (1, 3, 6):
         for transform in (False, True) if samples.ndim == 3 else (False,):
@@ -67,15 +68,15 @@ def _jpeg2k(samples: np.ndarray) -> Iterable[bytes]:
             )
 
 
-def _jpegxl(samples: np.ndarray) -> Iterable[bytes]:
+def _jpegxl(samples: np.ndarray) -> Iterable[File]:
     yield imagecodecs.jpegxl_encode(samples, lossless=True, effort=9)
 
 
-def _jpegls(samples: np.ndarray) -> Iterable[bytes]:
+def _jpegls(samples: np.ndarray) -> Iterable[File]:
     yield imagecodecs.jpegls_encode(samples)
 
 
-def _tiff(samples: np.ndarray) -> Iterable[bytes]:
+def _tiff(samples: np.ndarray) -> Iterable[File]:
     for predictor in (False, True):
         file = io.BytesIO()
         tifffile.imwrite(
