@@ -16,12 +16,12 @@ from lossless_inr_lite.codec.coordinate_prior import CoordinatePrior, coordinate
 from lossless_inr_lite.codec.integer_network import ACTIVATION_BITS, INPUT_BITS, Layer, shifted_biases
 from lossless_inr_lite.codec.learning import bits_and_prefixes, contexts
 from lossless_inr_lite.codec.photo_learning import code_length, joined, samples_of
-from lossless_inr_lite.codec.photo_prior import PhotoPrior
+from lossless_inr_lite.codec.photo_prior import PAD, PhotoPrior
 from lossless_inr_lite.codec.tables import LOGIT_BITS
 from lossless_inr_lite.errors import FileFormatError
 
 STEP_BITS = 6  # a step is 2^-6
-BATCH = 8192
+BATCH = 4096
 Batch = Callable[[np.random.Generator], Tensor]  # the mean code length of random samples
 
 
@@ -30,6 +30,11 @@ def layers_of(prior: CoordinatePrior | PhotoPrior) -> list[Layer]:
     if isinstance(prior, CoordinatePrior):
         return prior.layers
     return [layer for network in prior.networks for layer in network]
+
+
+def adaptable(prior: CoordinatePrior | PhotoPrior, shape: tuple[int, ...]) -> bool:
+    """Whether pictures of this shape are large enough to learn from: the border of a photograph is left out."""
+    return isinstance(prior, CoordinatePrior) or min(shape[:2]) > 2 * PAD
 
 
 def adapted(prior: CoordinatePrior | PhotoPrior, side: bytes) -> CoordinatePrior | PhotoPrior:
@@ -47,7 +52,7 @@ def adapted(prior: CoordinatePrior | PhotoPrior, side: bytes) -> CoordinatePrior
 
 
 def learn_side(
-    prior: CoordinatePrior | PhotoPrior, words: np.ndarray, num_bits: int, iterations: int = 300, seed: int = 0
+    prior: CoordinatePrior | PhotoPrior, words: np.ndarray, num_bits: int, iterations: int = 200, seed: int = 0
 ) -> bytes:
     """What to add for pictures (N, H, W, C), deflated; the price of every delta is part of what is minimised."""
     torch.manual_seed(seed)
@@ -57,7 +62,7 @@ def learn_side(
         losses = _coordinate_loss(prior, words, deltas)
     else:
         losses = _photo_loss(prior, words, num_bits, deltas)
-    optimiser = torch.optim.Adam(deltas, lr=0.01)
+    optimiser = torch.optim.Adam(deltas, lr=0.02)
     for _ in range(iterations):
         price = sum(torch.log2(1 + delta.abs() * 2**STEP_BITS).sum() for delta in deltas)
         loss = losses(generator) + 2 * price / words.size

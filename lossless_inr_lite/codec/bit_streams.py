@@ -17,6 +17,9 @@ stream = constriction.stream  # pyright: ignore[reportAttributeAccessIssue] a co
 BIT = stream.model.Bernoulli(perfect=False)
 
 
+SLACK = 128  # bits that a coder may end before its information does
+
+
 class BitStream(Protocol):
     def bits(self, ones: np.ndarray, sites: np.ndarray, plane: int) -> np.ndarray:
         """The bits of plane `plane` of the samples `sites` (flat indices), as int64, shape of `sites`.
@@ -43,16 +46,25 @@ class BitWriter:
 
 
 class BitReader:
-    """Reads what a `BitWriter` wrote; raises FileFormatError where that is impossible."""
+    """Reads what a `BitWriter` wrote; raises FileFormatError where that is impossible.
+
+    Behind its end a coder goes on with zeros. So the information that was read is held against the bytes there are:
+    a few bytes that pretend to be a huge picture end soon.
+    """
 
     def __init__(self, data: bytes) -> None:
         self.coder = stream.queue.RangeDecoder(np.frombuffer(data, "<u4").astype(np.uint32))
+        self.left = 8.0 * len(data) + SLACK
 
     def bits(self, ones: np.ndarray, sites: np.ndarray, plane: int) -> np.ndarray:
         try:
-            return self.coder.decode(BIT, ones / 2**PROBABILITY_BITS).astype(np.int64)
+            found = self.coder.decode(BIT, ones / 2**PROBABILITY_BITS).astype(np.int64)
         except AssertionError as error:
             raise FileFormatError("the coded bits are damaged: no picture leads to them") from error
+        self.left -= float(code_lengths(ones, found).sum())
+        if self.left < 0:
+            raise FileFormatError("the coded bits are damaged: they end before the picture does")
+        return found
 
 
 class BitMeter:
@@ -63,6 +75,10 @@ class BitMeter:
 
     def bits(self, ones: np.ndarray, sites: np.ndarray, plane: int) -> np.ndarray:
         found = (self.words[sites] >> plane & 1).astype(np.int64)
-        right = np.where(found == 1, ones, 2**PROBABILITY_BITS - ones)
-        self.lengths[sites, plane] = PROBABILITY_BITS - np.log2(right)
+        self.lengths[sites, plane] = code_lengths(ones, found)
         return found
+
+
+def code_lengths(ones: np.ndarray, bits: np.ndarray) -> np.ndarray:
+    """-log2 of the probability that each bit had."""
+    return PROBABILITY_BITS - np.log2(np.where(bits == 1, ones, 2**PROBABILITY_BITS - ones))

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from lossless_inr_lite.codec.adaptation import adapted, learn_side
+from lossless_inr_lite.codec.adaptation import adaptable, adapted, learn_side
 from lossless_inr_lite.codec.bit_streams import BitMeter, BitReader, BitWriter
 from lossless_inr_lite.codec.container import MAX_PICTURES, Coded, Container, Group, parse, samples_digest
 from lossless_inr_lite.codec.priors import Prior, load_prior, prior_digest, prior_names
@@ -73,21 +73,22 @@ def _encode_group(signals: list[Signal], prior: str, level: int) -> Coded:
         if shape[2] != 1 or num_bits != 8:
             raise InputError(f"{signals[0].name} has {shape[2]} channels of {num_bits} bits: level 0 needs one of 8")
         side = smallest_side(words[0, ..., 0])
-        return _coded(unpack(side), words, facts, side)
+        return coded(unpack(side), words, facts, side)
     name = _choose(signals) if prior == "auto" else prior
     model = load_prior(name)
     if not model.suits(shape, num_bits):
         raise InputError(f"the prior {name!r} does not suit {signals[0].name}, {shape} of {num_bits} bits")
     facts |= {"prior": name, "weights": prior_digest(name)}
-    plain = _coded(model, words, facts | {"level": 1}, b"")
-    if level == 1:
+    plain = coded(model, words, facts | {"level": 1}, b"")
+    if level == 1 or not adaptable(model, shape):
         return plain
     side = learn_side(model, words, num_bits)
-    parts = [plain, _coded(adapted(model, side), words, facts, side)]
+    parts = [plain, coded(adapted(model, side), words, facts, side)]
     return min(parts, key=lambda part: len(part.side) + len(part.bits))
 
 
-def _coded(model: Prior, words: np.ndarray, facts: dict[str, Any], side: bytes) -> Coded:
+def coded(model: Prior, words: np.ndarray, facts: dict[str, Any], side: bytes) -> Coded:
+    """Words (N, H, W, C) coded with a model; `facts` are what `Group` is told besides the sizes."""
     writer = BitWriter(words.ravel())
     model.code(writer, len(words), words.shape[1:], facts["num_bits"])
     bits = writer.to_bytes()

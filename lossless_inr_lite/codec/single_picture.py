@@ -24,20 +24,21 @@ WAVES = tuple(2**k for k in range(8))
 PRECISIONS = (4, 5, 6, 8)  # bits a weight
 SHAPES = ((4, 4, 4), (8, 8, 8), (16, 16, 16), (32, 32, 16))
 WIDEST = 64
+ITERATIONS = 1500
 SMALLEST_SCALE, LARGEST_SCALE = -4, 10  # bits behind the point of weights; then all shifts below are upwards
 
 
 def fit_picture(
-    picture: np.ndarray, hidden: tuple[int, int, int], waves: int = 6, iterations: int = 1500, seed: int = 0
+    picture: np.ndarray, hidden: tuple[int, int, int], waves: int = 6, iterations: int = 0, seed: int = 0
 ) -> CoordinateNet:
-    """A network for one grey picture of 8 bits, (H, W), in floats."""
-    plan = Plan([], hidden, "bits", WAVES[:waves], iterations, batch=2048, learning_rate=1e-2, seed=seed)
+    """A network for one grey picture of 8 bits, (H, W), in floats; `iterations` 0 stands for ITERATIONS."""
+    plan = Plan([], hidden, "bits", WAVES[:waves], iterations or ITERATIONS, batch=2048, learning_rate=1e-2, seed=seed)
     return trained_net(picture[None], plan)
 
 
-def smallest_side(picture: np.ndarray, shapes: tuple[tuple[int, int, int], ...] = SHAPES, **options: int) -> bytes:
-    """The weights whose bytes and coded bits together are smallest, over sizes of network and precisions."""
-    sides = [side for hidden in shapes for side in sides_of(fit_picture(picture, hidden, **options))]
+def smallest_side(picture: np.ndarray, shapes: tuple[tuple[int, int, int], ...] = (), **options: int) -> bytes:
+    """The weights whose bytes and coded bits together are smallest, over sizes of network (SHAPES) and precisions."""
+    sides = [side for hidden in shapes or SHAPES for side in sides_of(fit_picture(picture, hidden, **options))]
     return min(sides, key=lambda side: total_bits(picture, side))
 
 

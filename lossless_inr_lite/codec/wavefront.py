@@ -17,7 +17,8 @@ def wavefront(height: int, width: int, reach: int) -> Iterator[tuple[np.ndarray,
     for step in range(width + skew * (height - 1)):
         first = max(0, -((width - 1 - step) // skew))
         rows = np.arange(first, min(height - 1, step // skew) + 1)
-        yield rows, step - skew * rows
+        if len(rows):  # narrow pictures have steps without a pixel
+            yield rows, step - skew * rows
 
 
 def causal_offsets(rows: int, left: int, right: int) -> Offsets:
