@@ -137,9 +137,9 @@ def info_command(file: Path, max_pixels: int) -> int:
     return DONE
 
 
-def compress_command(pictures: list[Path], output: Path, prior: str, max_pixels: int) -> int:
+def compress_command(pictures: list[Path], output: Path, prior: str, level: int, max_pixels: int) -> int:
     """Code pictures together, without loss, into one container; the bits are priced by a small network."""
-    print(compress_files(pictures, output, prior, max_pixels))
+    print(compress_files(pictures, output, prior, level, max_pixels))
     return DONE
 
 
@@ -205,6 +205,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.lic")
     command.add_argument(
         "--prior", default="auto", help="a shipped network; auto: the one that makes the file smallest"
+    )
+
+    command.add_argument(
+        "--level", type=int, default=1, metavar="0|1|2", help="0: own network; 2: prior adapted if it pays"
     )
 
     command = commands.add_parser("decompress", parents=[limit], help=decompress_command.__doc__)

@@ -190,6 +190,14 @@ def test_sound_chapter_certifies_its_floats(smoke):
     assert (folder / "float.safetensors").is_file()
 
 
+def test_compression_chapter_counts_every_byte(smoke):
+    _, record = smoke["15_lossless_compression"]
+    facts = record["facts"]
+    assert all(row["exact"] and row["bytes"] > row["payload_bytes"] for row in facts["sets"] + facts["pictures"])
+    assert facts["ablation"].keys() == {"coordinates", "+ prefix", "+ neighbours", "+ adaptation"}
+    assert {v["row"] for v in record["verdicts"]} >= {"table6/PNG/MNIST", "table7/RECOMBINER/MNIST"}
+
+
 def test_theory_chapter_stores_the_picture_exactly(smoke):
     folder, record = smoke["09_upper_bound"]
     assert len(list(folder.glob("stored_*.safetensors"))) == 16

@@ -22,7 +22,7 @@ from lossless_inr_lite.codec.study import load_set
 from lossless_inr_lite.signals import load_image
 
 PLANS = {
-    "digits": ("train-images-*-idx3-ubyte.gz", None, Plan(SMALL_SETS, iterations=20_000)),
+    "digits": ("train-images-*-idx3-ubyte.gz", None, Plan(SMALL_SETS, iterations=15_000)),
     "fashion": (
         "t10k-images-0000-2221-idx3-ubyte.gz", 1500,
         Plan(SMALL_SETS, iterations=15_000, learning_rate=2e-3, weight_decay=0.05),

@@ -14,15 +14,17 @@ from lossless_inr_lite.signals import MAX_SAMPLES, Signal, load_image
 MAX_FILE = 2**30  # bytes of a container
 
 
-def compress_files(paths: Sequence[Path], output: Path, prior: str = "auto", max_pixels: int = MAX_SAMPLES) -> str:
-    """Code pictures into the container `output`; returns one line about it.
+def compress_files(
+    paths: Sequence[Path], output: Path, prior: str = "auto", level: int = 1, max_pixels: int = MAX_SAMPLES
+) -> str:
+    """Code pictures into the container `output`, as `encode` does; returns one line about it.
 
     Raises InputError for what is not a picture, and for two files that would be restored under one name.
     """
     check_writable(output)
     signals = [_named(path, max_pixels) for path in paths]
     _check_names([signal.name for signal in signals], InputError)
-    data = encode(signals, prior)
+    data = encode(signals, prior, level)
     with replacing(output) as temporary:
         temporary.write_bytes(data)
     pixels = sum(s.samples.shape[0] * s.samples.shape[1] for s in signals)

@@ -93,7 +93,8 @@ def where_bits_go(pictures: Sequence[np.ndarray], lengths: Sequence[np.ndarray])
     figure, grid = plt.subplots(2, len(pictures), figsize=(10, 4.2), squeeze=False, layout="constrained")
     for column, (picture, length) in enumerate(zip(pictures, lengths, strict=True)):
         grid[0, column].imshow(picture, cmap="gray")
-        shown = grid[1, column].imshow(length.sum(axis=2), cmap="magma", vmin=0)
+        total = length.sum(axis=2)
+        shown = grid[1, column].imshow(total, cmap="magma", vmin=0, vmax=np.quantile(total, 0.995))
         figure.colorbar(shown, ax=grid[1, column], shrink=0.8)
         for axes in grid[:, column]:
             axes.set_axis_off()
