@@ -7,7 +7,8 @@ import numpy as np
 
 from lossless_inr_lite.codec.adaptation import adaptable, adapted, learn_side
 from lossless_inr_lite.codec.bit_streams import BitMeter, BitReader, BitWriter
-from lossless_inr_lite.codec.container import MAX_PICTURES, Coded, Container, Group, parse, samples_digest
+from lossless_inr_lite.codec.container import MAX_GROUPS, MAX_PICTURES, Coded, Container, Group, parse, samples_digest
+from lossless_inr_lite.codec.names import LONGEST
 from lossless_inr_lite.codec.priors import Prior, load_prior, prior_digest, prior_names
 from lossless_inr_lite.codec.single_picture import smallest_side, unpack
 from lossless_inr_lite.errors import FileFormatError, InputError
@@ -24,11 +25,7 @@ def encode(signals: Sequence[Signal], prior: str = "auto", level: int = 1) -> by
     pays, and 0 uses none: every picture, grey and of 8 bits, gets a network of its own. Raises InputError for sound,
     floats, more than 16 bits, no pictures at all, and a prior or level that does not suit.
     """
-    for signal in signals:
-        if len(signal.samples.shape) != 3 or signal.kind == "float" or signal.num_bits > 16:
-            raise InputError(f"{signal.name} cannot be coded: pictures of whole numbers of 1 to 16 bits are allowed")
-    if not 0 < len(signals) <= MAX_PICTURES:
-        raise InputError(f"{len(signals)} pictures: a container holds 1 to {MAX_PICTURES}")
+    _check(signals)
     if level not in (0, 1, 2):
         raise InputError(f"level is {level!r}: allowed are 0, 1, 2")
     kinds = [(s.samples.shape, s.num_bits, s.kind, i if level == 0 else 0) for i, s in enumerate(signals)]
@@ -36,6 +33,8 @@ def encode(signals: Sequence[Signal], prior: str = "auto", level: int = 1) -> by
     groups: list[list[Signal]] = [[] for _ in distinct]
     for signal, kind in zip(signals, kinds, strict=True):
         groups[distinct[kind]].append(signal)
+    if len(groups) > MAX_GROUPS:
+        raise InputError(f"{len(groups)} kinds of pictures, or pictures at level 0: a container holds {MAX_GROUPS}")
     parts = [_encode_group(group, prior, level) for group in groups]
     order = [distinct[kind] for kind in kinds]
     return Container([s.name for s in signals], order, parts, samples_digest(signals)).to_bytes()
@@ -62,6 +61,18 @@ def code_lengths(signals: Sequence[Signal], prior: str) -> np.ndarray:
     meter = BitMeter(_stacked(signals).ravel(), num_bits)
     load_prior(prior).code(meter, len(signals), shape, num_bits)
     return meter.lengths.reshape(len(signals), *shape, num_bits)
+
+
+def _check(signals: Sequence[Signal]) -> None:
+    for signal in signals:
+        if len(signal.samples.shape) != 3 or signal.kind == "float" or signal.num_bits > 16:
+            raise InputError(f"{signal.name} cannot be coded: pictures of whole numbers of 1 to 16 bits are allowed")
+        if not 0 < len(signal.name.encode("utf-8", "surrogatepass")) <= LONGEST:
+            raise InputError(f"a picture has a name of {len(signal.name)} characters: 1 to {LONGEST} bytes are allowed")
+    if not 0 < len(signals) <= MAX_PICTURES:
+        raise InputError(f"{len(signals)} pictures: a container holds 1 to {MAX_PICTURES}")
+    if (total := sum(signal.samples.size for signal in signals)) > MAX_SAMPLES:
+        raise InputError(f"{total} samples in all: a container holds {MAX_SAMPLES}, so give fewer pictures")
 
 
 def _encode_group(signals: list[Signal], prior: str, level: int) -> Coded:

@@ -18,8 +18,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from lossless_inr_lite.codec.names import pack_names, unpack_names
-from lossless_inr_lite.errors import FileFormatError
+from lossless_inr_lite.codec.names import LONGEST, pack_names, unpack_names
+from lossless_inr_lite.errors import FileFormatError, InputError
 from lossless_inr_lite.signals import MAX_SAMPLES, Signal, SignalSpec
 
 MARK = b"\x8aLIC\r\n\x1a\n"
@@ -28,10 +28,11 @@ PREFIX = struct.Struct("<8sBI")
 SAMPLES_DIGEST, FILE_DIGEST = 16, 8  # bytes of the SHA-256 that are kept
 MAX_HEADER = 2**23  # bytes, inflated
 MAX_PICTURES = 2**18
+MAX_GROUPS = 2**12
 BITS_A_BYTE = 2**19  # a bit of a sample costs at least 2^-16 / ln 2 bits, so no byte holds more of them than this
 SLACK = 2**16  # and what the last bytes of a coder may hold besides
 
-Text = Annotated[str, Field(max_length=255)]
+Text = Annotated[str, Field(max_length=LONGEST)]
 
 
 class Group(BaseModel):
@@ -58,8 +59,8 @@ class Header(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     names: list[Text] = Field(min_length=1, max_length=MAX_PICTURES)
-    groups: list[Group] = Field(min_length=1, max_length=4096)
-    order: list[Annotated[int, Field(ge=0, lt=4096)]] = Field(default=[], max_length=MAX_PICTURES)
+    groups: list[Group] = Field(min_length=1, max_length=MAX_GROUPS)
+    order: list[Annotated[int, Field(ge=0, lt=MAX_GROUPS)]] = Field(default=[], max_length=MAX_PICTURES)
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,9 @@ class Container:
         order = self.order if len(self.parts) > 1 else []
         header = Header(names=pack_names(self.names), groups=[part.group for part in self.parts], order=order)
         text = json.dumps(header.model_dump(exclude_defaults=True), separators=(",", ":"))
-        packed = zlib.compress(text.encode("utf-8", "surrogatepass"), 9)
+        if len(text) > MAX_HEADER:
+            raise InputError("the names of the pictures are too long together: give fewer pictures")
+        packed = zlib.compress(text.encode(), 9)
         body = PREFIX.pack(MARK, VERSION, len(packed)) + packed
         body += b"".join(part.side + part.bits for part in self.parts) + self.digest
         return body + hashlib.sha256(body).digest()[:FILE_DIGEST]
@@ -135,7 +138,7 @@ def _header(packed: bytes) -> Header:
         text = inflater.decompress(packed, MAX_HEADER)
         if not inflater.eof or inflater.unused_data:
             raise FileFormatError(f"the container's header is cut off, or larger than {MAX_HEADER} bytes")
-        return Header.model_validate(json.loads(text.decode("utf-8", "surrogatepass")))
+        return Header.model_validate(json.loads(text))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
