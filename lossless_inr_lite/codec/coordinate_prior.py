@@ -34,15 +34,15 @@ def coordinate_inputs(
 ) -> np.ndarray:
     """Rows and columns (m,) -> (m, 2 + 2 waves) in units of 2^-8, whole: each itself and as triangle waves.
 
-    `waves` are how many of them go across the picture.
+    `waves` are how many of them go across the picture; without any there are no coordinates at all, (m, 0).
     """
     inputs = []
-    for place, length in ((rows, height), (columns, width)):
+    for place, length in ((rows, height), (columns, width)) if waves else ():
         inputs.append(place * 256 // max(length - 1, 1))
         for number in waves:
             phase = place * number % length
             inputs.append(np.minimum(phase, length - phase) * 512 // length)
-    return np.stack(inputs, axis=1)
+    return np.stack(inputs, axis=1) if inputs else np.zeros((len(rows), 0), dtype=np.int64)
 
 
 @dataclass(frozen=True)

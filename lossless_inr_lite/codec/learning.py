@@ -41,7 +41,7 @@ class CoordinateNet(nn.Module):
 
     def __init__(self, plan: Plan) -> None:
         super().__init__()
-        widths = [len(plan.offsets) + 2 + 2 * len(plan.waves), *plan.hidden]
+        widths = [len(plan.offsets) + (2 + 2 * len(plan.waves) if plan.waves else 0), *plan.hidden]
         self.plan = plan
         self.linear = [nn.Linear(*pair) for pair in pairwise(widths)]
         self.layers = nn.ModuleList(self.linear)

@@ -67,7 +67,7 @@ def unpack(side: bytes) -> CoordinatePrior:
     if len(side) < HEAD.size:
         raise FileFormatError("the container's network is cut off")
     *hidden, waves = HEAD.unpack_from(side)
-    if not (all(1 <= width <= WIDEST for width in hidden) and 0 <= waves <= len(WAVES)):
+    if not (all(1 <= width <= WIDEST for width in hidden) and 1 <= waves <= len(WAVES)):
         raise FileFormatError(f"the container's network has widths {hidden} and {waves} waves: out of bounds")
     shapes = _shapes(hidden, waves)
     sizes = [int(np.prod(shape)) for shape in shapes]

@@ -21,7 +21,7 @@ from lossless_inr_lite.embedded import embedded_path
 from lossless_inr_lite.errors import InputError
 from lossless_inr_lite.signals import Signal, load_image
 
-STEPS = ("coordinates", "+ prefix", "+ neighbours", "+ adaptation")
+STEPS = ("coordinates", "+ prefix", "+ neighbours", "+ adaptation", "all but coordinates")
 
 
 def load_set(name: str) -> np.ndarray:
@@ -96,7 +96,7 @@ def bits_of(prior: CoordinatePrior, pictures: np.ndarray) -> np.ndarray:
 def ablation(training: np.ndarray, coded: np.ndarray, plan: Plan) -> dict[str, dict[str, Any]]:
     """Bits a pixel of `coded` as the network is told more: see STEPS. Only what is sent is learnt from `coded`.
 
-    The last step is level 2: its bytes count.
+    "+ adaptation" is level 2: its bytes count. The last is "+ neighbours" without the coordinates.
     """
     rows: dict[str, dict[str, Any]] = {}
     prior = None
@@ -108,6 +108,7 @@ def ablation(training: np.ndarray, coded: np.ndarray, plan: Plan) -> dict[str, d
     changed = adapted(prior, side)
     assert isinstance(changed, CoordinatePrior)
     rows[STEPS[3]] = _told(changed, coded, len(side))
+    rows[STEPS[4]] = _told(learn(training, replace(plan, offsets=SMALL_SETS, waves=())), coded, 0)
     return rows
 
 

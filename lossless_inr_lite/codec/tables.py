@@ -31,16 +31,6 @@ def frequency_table() -> np.ndarray:
 
 
 @cache
-def logit_table() -> np.ndarray:
-    """round(2^8 ln(k / (2^16 - k))) for k from 0 to 2^16 in steps of 2^4, int64; the ends repeat their neighbours."""
-    step, top = 2**4, 2**PROBABILITY_BITS
-    with localcontext() as context:
-        context.prec = 20
-        upper = [int((Decimal(k) / (top - k)).ln() * 2**LOGIT_BITS) for k in range(top // 2, top, step)]
-    return np.array([-upper[-1], *(-u for u in upper[:0:-1]), *upper, upper[-1]], dtype=np.int64)
-
-
-@cache
 def logistic_table() -> np.ndarray:
     """round(2^40 sigmoid(i / 2^7)) for i from -LARGEST_Z 2^7 to LARGEST_Z 2^7, and its last entry twice; int64."""
     half = [_logistic(Decimal(i) / 2**Z_BITS, MASS_BITS) for i in range(LARGEST_Z * 2**Z_BITS + 1)]

@@ -173,6 +173,11 @@ def verdicts(sets: Sequence[Row], pictures: Sequence[Row], steps: Mapping[str, R
     claim = "an INR (place, bit, decoded bits) that sees no other pixel codes digits better than PNG"
     ours = f"{alone:.2f} bits a pixel, PNG {png:.2f}, with neighbours {steps[STEPS[2]]['bpp']:.2f}"
     found.append(verdict("our question", claim, "-", ours, "fewer bits", alone < png))
+    all_told, blind = (steps[step]["bpp"] for step in (STEPS[2], STEPS[4]))
+    claim, ours = "coordinates pay when the neighbours are known", f"{all_told:.3f} bits a pixel, without {blind:.3f}"
+    found.append(
+        verdict("our question", claim, "-", ours, f"at least {CLOSE:.0%} fewer bits", all_told < blind * (1 - CLOSE))
+    )
     found.append(verdict("our question", "one INR for one picture, with its weights, is smaller than PNG", "-",
                          f"{level_0['total']:.0f} bytes, PNG {level_0['png']}", "fewer bytes",
                          level_0["total"] < level_0["png"]))  # fmt: skip
