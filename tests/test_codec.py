@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zlib
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -318,6 +319,21 @@ def test_nothing_is_overwritten_and_nothing_is_half_written(files, capsys):
     assert not (folder / "y.lic").exists()
     assert main(["compress", str(paths[0]), str(paths[0]), "-o", str(folder / "y.lic")]) == 2
     assert "same file name" in capsys.readouterr().err
+
+
+def test_a_failed_move_takes_all_back(files, monkeypatch):
+    folder, paths = files
+    main(["compress", *map(str, paths), "-o", str(folder / "x.lic")])
+    rename = Path.rename
+
+    def full(self, target):
+        if self.name == "two.tif":
+            raise OSError(28, "No space left on device")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", full)
+    assert main(["decompress", str(folder / "x.lic"), "-o", str(folder / "out")]) == 2
+    assert list((folder / "out").iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["../x.png", "/x.png", "a\\x.png", "x.exe", "x.jpg"])

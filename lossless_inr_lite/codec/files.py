@@ -55,9 +55,20 @@ def decompress_file(source: Path, folder: Path, max_pixels: int = MAX_SAMPLES) -
     with tempfile.TemporaryDirectory(dir=folder, prefix=".part") as temporary:
         for signal in signals:
             write_image(Path(temporary) / signal.name, signal.samples, signal.num_bits)
-        for signal in signals:
-            (Path(temporary) / signal.name).rename(folder / signal.name)
+        _move_all([Path(temporary) / signal.name for signal in signals], folder)
     return f"{folder}: {len(signals)} pictures, each with the samples that were coded"
+
+
+def _move_all(paths: Sequence[Path], folder: Path) -> None:
+    """Move files into a folder on the same disk; when one cannot be moved, those before it are taken back."""
+    moved: list[Path] = []
+    try:
+        for path in paths:
+            moved.append(path.rename(folder / path.name))
+    except OSError as error:
+        for path in moved:
+            path.unlink(missing_ok=True)
+        raise InputError(f"cannot write into {folder}: {error.strerror or error}, nothing was written") from error
 
 
 def _named(path: Path, max_pixels: int) -> Signal:
