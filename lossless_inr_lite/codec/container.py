@@ -11,7 +11,7 @@ import math
 import struct
 import zlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -29,8 +29,12 @@ SAMPLES_DIGEST, FILE_DIGEST = 16, 8  # bytes of the SHA-256 that are kept
 MAX_HEADER = 2**23  # bytes, inflated
 MAX_PICTURES = 2**18
 MAX_GROUPS = 2**12
-BITS_A_BYTE = 2**19  # a bit of a sample costs at least 2^-16 / ln 2 bits, so no byte holds more of them than this
-SLACK = 2**16  # and what the last bytes of a coder may hold besides
+# Blank pictures cost next to nothing, and a few bytes could declare hours of work: so a byte may stand for so many bits
+# of samples and steps of the wavefront and no more, beyond what every group may have. Where the code is shorter than
+# that it is followed by zeros, which mean nothing to the decoder.
+BITS_A_BYTE, FREE_BITS = 2**14, 2**16
+STEPS_A_BYTE, FREE_STEPS = 2**5, 2**12
+LOCK_STEP, SKEW = 2**20, 5  # bounds of the models: samples in a batch at least, and steps a row at most
 
 Text = Annotated[str, Field(max_length=LONGEST)]
 
@@ -132,6 +136,15 @@ def parse(data: bytes, max_samples: int = MAX_SAMPLES) -> Container:
     return Container(names, order, parts, body[-SAMPLES_DIGEST:])
 
 
+def needed_bytes(shape: Sequence[int], num_bits: int, count: int) -> int:
+    """How many bytes of coded bits pictures must have at least, a multiple of 4: this bounds the time of decoding."""
+    height, width, channels = shape
+    samples = count * height * width * channels
+    steps = channels * (width + SKEW * (height - 1)) * (1 + min(count, samples // LOCK_STEP))
+    most = max((samples * num_bits - FREE_BITS) / BITS_A_BYTE, (steps - FREE_STEPS) / STEPS_A_BYTE, 0)
+    return 4 * math.ceil(most / 4)
+
+
 def _header(packed: bytes) -> Header:
     try:
         inflater = zlib.decompressobj()
@@ -159,5 +172,5 @@ def _check(header: Header, order: list[int], num_bytes: int, max_samples: int) -
     if total > max_samples:
         raise FileFormatError(f"the container declares {total} samples, more than the {max_samples} that are allowed")
     for group in groups:
-        if group.num_samples * group.num_bits > SLACK + BITS_A_BYTE * group.bits or group.bits % 4:
+        if group.bits < needed_bytes(group.shape, group.num_bits, group.count) or group.bits % 4:
             raise FileFormatError(f"the container declares {group.num_samples} samples in {group.bits} bytes")
