@@ -20,7 +20,7 @@ from lossless_inr_lite.__main__ import main
 from lossless_inr_lite.codec import code_lengths, decode, encode
 from lossless_inr_lite.codec.adaptation import adapted, layers_of, learn_side
 from lossless_inr_lite.codec.bit_streams import BitMeter, BitReader, BitWriter
-from lossless_inr_lite.codec.container import FILE_DIGEST, MARK, PREFIX, parse
+from lossless_inr_lite.codec.container import FILE_DIGEST, MARK, PREFIX, needed_bytes, parse
 from lossless_inr_lite.codec.integer_network import LARGEST, Layer
 from lossless_inr_lite.codec.learning import SMALL_SETS, Plan, contexts, learn
 from lossless_inr_lite.codec.names import pack_names, successor, unpack_names, unsafe
@@ -94,6 +94,13 @@ def test_extremes_cost_little(value):
     signals = [Signal(np.full((40, 40, 1), value, np.uint8), 8, "flat")]
     assert 8 * len(encode(signals)) / 1600 < 1.2
     assert same(decode(encode(signals)), signals)
+
+
+def test_a_blank_picture_pays_for_the_time_that_it_takes():
+    blank = [Signal(np.zeros((4000, 3, 1), np.uint8), 8, "blank")]
+    data = encode(blank)
+    assert needed_bytes((4000, 3, 1), 8, 1) == len(parse(data).parts[0].bits) < 600
+    assert same(decode(data), blank)
 
 
 def test_level_0_has_its_weights_in_the_file():
@@ -414,7 +421,7 @@ def test_foreign_newer_and_bombs(tmp_path):
 def test_a_few_bytes_cannot_pretend_to_be_a_huge_picture():
     """Four bytes of noise behind a header that declares a million samples: the end of the bits is noticed."""
     few = with_header(encode([picture((2, 2, 1))]), lambda h: h["groups"][0].update(shape=[1, 1_000_000, 1]))
-    with pytest.raises(FileFormatError, match=r"end before|declares"):
+    with pytest.raises(FileFormatError, match="declares"):
         decode(few)
 
 

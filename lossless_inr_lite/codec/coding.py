@@ -7,7 +7,16 @@ import numpy as np
 
 from lossless_inr_lite.codec.adaptation import adaptable, adapted, learn_side
 from lossless_inr_lite.codec.bit_streams import BitMeter, BitReader, BitWriter
-from lossless_inr_lite.codec.container import MAX_GROUPS, MAX_PICTURES, Coded, Container, Group, needed_bytes, parse, samples_digest
+from lossless_inr_lite.codec.container import (
+    MAX_GROUPS,
+    MAX_PICTURES,
+    Coded,
+    Container,
+    Group,
+    needed_bytes,
+    parse,
+    samples_digest,
+)
 from lossless_inr_lite.codec.names import LONGEST
 from lossless_inr_lite.codec.priors import Prior, load_prior, prior_digest, prior_names
 from lossless_inr_lite.codec.single_picture import smallest_side, unpack
@@ -100,9 +109,8 @@ def _encode_group(signals: list[Signal], prior: str, level: int) -> Coded:
 
 def coded(model: Prior, words: np.ndarray, facts: dict[str, Any], side: bytes) -> Coded:
     """Words (N, H, W, C) coded with a model; `facts` are what `Group` is told besides the sizes."""
-    writer = BitWriter(words.ravel())
+    writer, shape = BitWriter(words.ravel()), words.shape[1:]
     model.code(writer, len(words), shape, facts["num_bits"])
-    shape = words.shape[1:]
     bits = writer.to_bytes()
     bits += bytes(max(0, needed_bytes(shape, facts["num_bits"], len(words)) - len(bits)))
     return Coded(Group.model_validate(facts | {"side": len(side), "bits": len(bits)}), side, bits)
