@@ -169,6 +169,20 @@ def test_the_tables_are_these_and_no_others():
 TABLES = "37710e51ef62a302"
 
 
+def test_the_coder_writes_these_bytes_and_no_others():
+    """Every frequency once, also the extreme ones: another version of the coder must not read files differently."""
+    ones = np.arange(1, 2**16)
+    bits = ((ones * 40503) % 2**16 < ones).astype(np.int64)  # about as probable as they are said to be
+    writer = BitWriter(bits)
+    writer.bits(ones, np.arange(len(ones)), 0)
+    data = writer.to_bytes()
+    assert hashlib.sha256(data).hexdigest()[:16] == CODE
+    assert np.array_equal(BitReader(data).bits(ones, np.arange(len(ones)), 0), bits)
+
+
+CODE = "0595f6d019812e83"
+
+
 def test_containers_do_not_depend_on_threads():
     """The same bytes from another process with another number of threads and another order of sums."""
     code = (
