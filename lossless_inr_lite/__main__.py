@@ -1,4 +1,4 @@
-"""The command line: ``python -m lossless_inr_lite fit|decode|verify|info|expand``.
+"""The command line: ``python -m lossless_inr_lite fit|decode|verify|info|expand|compress|decompress``.
 
 Exit codes: 0 done (and, for fit, certified lossless), 1 verify found a difference, 2 bad input, 3 the budget
 ended before the fit was lossless (the best weights are kept).
@@ -17,6 +17,7 @@ from lossless_inr_lite.atomic import check_writable
 from lossless_inr_lite.audio_files import check_audio_output, write_audio
 from lossless_inr_lite.bit_depth import DEFAULT_METHOD, METHODS, check_expansion, expand_signal
 from lossless_inr_lite.certify import certify, check_output, read_certificate, save
+from lossless_inr_lite.codec.files import compress_files, decompress_file
 from lossless_inr_lite.devices import DEVICES
 from lossless_inr_lite.errors import DivergedError, InputError
 from lossless_inr_lite.fitting import Fit, fit
@@ -150,6 +151,18 @@ def expand_command(
     return DONE
 
 
+def compress_command(pictures: list[Path], output: Path, prior: str, level: int, max_pixels: int) -> int:
+    """Code pictures together, without loss, into one container; the bits are priced by a small network."""
+    print(compress_files(pictures, output, prior, level, max_pixels))
+    return DONE
+
+
+def decompress_command(container: Path, output: Path, max_pixels: int) -> int:
+    """Restore the pictures of a container under their file names; all of them or, with an error, none."""
+    print(decompress_file(container, output, max_pixels))
+    return DONE
+
+
 def _summary(result: Fit, output: Path) -> str:
     last, bits, wrong = result.history.entries[-1], result.model.spec.total_bits, result.entry.wrong_bits
     verdict = "certified lossless" if result.lossless else f"NOT lossless ({result.stopped}), {wrong} wrong bits"
@@ -162,7 +175,7 @@ def _summary(result: Fit, output: Path) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m lossless_inr_lite", description=__doc__)
     parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(required=True, metavar="fit|decode|verify|info|expand")
+    commands = parser.add_subparsers(required=True, metavar="fit|decode|verify|info|expand|compress|decompress")
     limit = argparse.ArgumentParser(add_help=False)
     limit.add_argument("--max-pixels", type=int, default=MAX_SAMPLES, help="largest picture that is read (2^26)")
     sized = argparse.ArgumentParser(add_help=False)
@@ -208,6 +221,23 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--method", default=DEFAULT_METHOD, metavar="|".join(METHODS), help=DEFAULT_METHOD)
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.png|tif|pgm|ppm")
+
+    command = commands.add_parser("compress", parents=[limit], help=compress_command.__doc__)
+    command.set_defaults(command=compress_command)
+    command.add_argument("pictures", type=Path, nargs="+", metavar="IMAGE")
+    command.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.lic")
+    command.add_argument(
+        "--prior", default="auto", help="a shipped network; auto: the one that makes the file smallest"
+    )
+
+    command.add_argument(
+        "--level", type=int, default=1, metavar="0|1|2", help="0: own network; 2: prior adapted if it pays"
+    )
+
+    command = commands.add_parser("decompress", parents=[limit], help=decompress_command.__doc__)
+    command.set_defaults(command=decompress_command)
+    command.add_argument("container", type=Path, metavar="IN.lic")
+    command.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
     return parser
 
 

