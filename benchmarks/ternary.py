@@ -16,6 +16,7 @@ from typing import Any
 
 import lossless_inr_lite as lil
 from lossless_inr_lite.atomic import write_json
+from lossless_inr_lite.certify import certificate_path
 from lossless_inr_lite.records import SCHEMA_VERSION, environment
 
 
@@ -30,7 +31,7 @@ def fit_command(source: str, size: int, further: list[str], folder: Path) -> dic
     seconds = time.perf_counter() - started
     verified = subprocess.run([*program, "verify", str(out), source, "--size", str(size)], check=False).returncode == 0
     model, header = lil.read_model(out)
-    raw, certificate = model.spec.total_bits / 8, json.loads(out.with_suffix(".json").read_text())
+    raw, certificate = model.spec.total_bits / 8, json.loads(certificate_path(out).read_text())
     row = {"name": model.spec.name, "shape": list(model.spec.shape), "num_bits": model.spec.num_bits,
            "trits": header.num_parameters, "iterations": header.iterations, "seconds": seconds,
            "file_bytes": out.stat().st_size, "raw_bytes": raw, "lossless": certificate["lossless"],

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from lossless_inr_lite.atomic import check_writable
 from lossless_inr_lite.audio_files import check_audio_output, write_audio
@@ -20,16 +21,17 @@ from lossless_inr_lite.certify import certify, check_output, read_certificate, s
 from lossless_inr_lite.codec.files import compress_files, decompress_file
 from lossless_inr_lite.devices import DEVICES
 from lossless_inr_lite.errors import DivergedError, InputError
-from lossless_inr_lite.fitting import Fit, fit
+from lossless_inr_lite.fitting import Fit, choose_architecture, fit
 from lossless_inr_lite.formulations import FORMULATIONS
 from lossless_inr_lite.genuineness import genuineness
 from lossless_inr_lite.image_files import check_image_output, write_image
 from lossless_inr_lite.long_sound import fit_long, forget_parts, is_long
 from lossless_inr_lite.losses import LOSSES
 from lossless_inr_lite.networks import NETWORKS
-from lossless_inr_lite.recipes import RECIPES, Choice
+from lossless_inr_lite.recipes import RECIPES, Choice, get_recipe
 from lossless_inr_lite.signals import MAX_SAMPLES, Signal, load_image, load_signal
 from lossless_inr_lite.storage import SUFFIXES, read_model
+from lossless_inr_lite.ternary_file import packable
 from lossless_inr_lite.version import __version__
 
 DONE, DIFFERENT, BAD_INPUT, BUDGET_ENDED = 0, 1, 2, 3
@@ -53,6 +55,8 @@ def fit_command(signal: str, output: Path, size: int | None, num_bits: int | Non
     """Fit a picture or a sound, save the network in any case, and certify the saved file."""
     check_output(output)
     source = load_signal(signal, size, num_bits, max_pixels)
+    if output.suffix == ".trits":
+        _check_trits(source, plan)
     try:
         result = _fitted(source, Path(f"{output}.parts"), plan)
     except DivergedError as error:
@@ -69,6 +73,14 @@ def fit_command(signal: str, output: Path, size: int | None, num_bits: int | Non
         forget_parts(f"{output}.parts")
     print(_summary(result, output))
     return DONE if result.lossless else BUDGET_ENDED
+
+
+def _check_trits(source: Signal, plan: dict[str, Any]) -> None:
+    """Raise InputError, before any work, when what will be fitted could not be saved as .trits."""
+    choice = Choice(**{name: plan.get(name) for name in Choice.__dataclass_fields__})
+    architecture = choose_architecture(get_recipe(plan["recipe"]), source, choice, plan["loss"])
+    with torch.device("meta"):
+        packable(architecture.build(source.spec, seed=None))
 
 
 def _fitted(source: Signal, parts: Path, plan: dict[str, Any]) -> Fit:

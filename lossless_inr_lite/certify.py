@@ -126,8 +126,9 @@ def check_output(path: str | Path) -> None:
 
 
 def certificate_path(path: str | Path) -> Path:
-    """Where the certificate of a saved network lies."""
-    return Path(path).with_suffix(".json")
+    """Where the certificate of a saved network lies: x.json beside x.safetensors, x.trits.json beside x.trits."""
+    path = Path(path)
+    return path.with_name(f"{path.name}.json") if path.suffix == ".trits" else path.with_suffix(".json")
 
 
 def read_certificate(path: str | Path, sha256_weights: str) -> Certificate | None:

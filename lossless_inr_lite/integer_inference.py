@@ -5,6 +5,7 @@ whole layer's inputs lies in a few machine words, of which the population count 
 Whole numbers are the same whatever the batch, the threads or the device.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -37,14 +38,18 @@ class IntegerNetwork:
     layers: list[TernaryLayer]
     waves: np.ndarray
 
-    def totals(self, points: np.ndarray) -> np.ndarray:
-        """Coordinates (S, in) in steps of 2^-14 -> sums of the last layer (groups, S, out) int64; above 0 is a 1."""
-        last = self.layers[-1]
-        return np.stack([_sums(self.inputs(points, g)[-1], last, g) for g in range(len(last.trits))])
+    def totals(self, points: np.ndarray) -> Iterator[np.ndarray]:
+        """Coordinates (S, in) in steps of 2^-14 -> sums of the last layer (S, out) int64, group by group.
 
-    def inputs(self, points: np.ndarray, group: int = 0) -> list[np.ndarray]:
-        """What every layer of one group gets, of 8 bits: (S, in) each, the encoded coordinates first."""
-        values = [encoded(points, self.waves)]
+        A bit is 1 where its sum is above 0.
+        """
+        first, last = encoded(points, self.waves), self.layers[-1]
+        for group in range(len(last.trits)):
+            yield _sums(self.inputs(first, group)[-1], last, group)
+
+    def inputs(self, first: np.ndarray, group: int = 0) -> list[np.ndarray]:
+        """What every layer of one group gets, of 8 bits: (S, in) each, beginning with the encoded coordinates."""
+        values = [first]
         for layer in self.layers[:-1]:
             sums = _sums(values[-1], layer, group)
             values.append(normalised(gelu(sums, int(layer.multipliers[group]))))

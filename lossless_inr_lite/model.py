@@ -78,7 +78,7 @@ class Model:
         samples, bits = self.formulation.num_samples(self.spec), self.spec.total_bits
         return (
             24 * samples * self.formulation.problem(self.spec).in_features
-            + 4 * bits
+            + 8 * bits
             + 24 * (bits // self.spec.num_bits)
         )
 

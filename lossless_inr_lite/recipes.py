@@ -11,11 +11,12 @@ from typing import Any, Protocol
 import torch
 from tqdm import tqdm
 
-from lossless_inr_lite.errors import check_choice
+from lossless_inr_lite.errors import InputError, check_choice
 from lossless_inr_lite.fast import Fast
 from lossless_inr_lite.formulations import Formulation, get_formulation
 from lossless_inr_lite.full_batch import FullBatch
 from lossless_inr_lite.networks import build_network, num_parameters
+from lossless_inr_lite.networks.ternary import MAX_SIDE
 from lossless_inr_lite.settling import Settle
 from lossless_inr_lite.signals import SignalSpec
 from lossless_inr_lite.training import Run
@@ -100,16 +101,20 @@ def ternary_choice(spec: SignalSpec, choice: Choice) -> Chosen:
 
     Whatever the user has set is honoured; without a width the networks get a trit for every third of a bit.
     """
-    formulation = choice.formulation or "bit_heads_gray"
-    tile = default_tile(spec) if choice.tile is None and math.prod(spec.grid_shape) > 4096 else choice.tile
-    network, layers, width, options = choice.network, choice.hidden_layers or 2, choice.hidden_features, choice.options
+    if choice.network not in (None, "ternary"):
+        raise InputError(f"the recipe ternary trains the network ternary, and {choice.network} was asked for")
+    large = math.prod(spec.grid_shape) > 4096 or max(spec.grid_shape) > MAX_SIDE
+    tile = min(default_tile(spec) or MAX_SIDE, MAX_SIDE // 2) if choice.tile is None and large else choice.tile
+    formulation = "bit_heads_gray" if choice.formulation is None else choice.formulation
+    layers = 2 if choice.hidden_layers is None else choice.hidden_layers
     posed = get_formulation(formulation, tile)
     posed.check(spec)
+    width, options = choice.hidden_features, choice.options
     if width is None:
-        wide, waves = ternary_size(posed, spec, layers, BITS_A_TRIT, options)
-        return Chosen(formulation, network or "ternary", wide, layers, tile, waves)
-    usual = _waves(width) if network in (None, "ternary") else {}
-    return Chosen(formulation, network or "ternary", width, layers, tile, usual if options is None else options)
+        width, options = ternary_size(posed, spec, layers, BITS_A_TRIT, options)
+    elif options is None and isinstance(width, int):
+        options = _waves(width)
+    return Chosen(formulation, "ternary", width, layers, tile, options or {})
 
 
 def ternary_size(

@@ -8,6 +8,7 @@ The header is the one of `storage`, without checksums, against a dictionary of i
 
 import hashlib
 import json
+import math
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 import torch
 
 from lossless_inr_lite import trits
+from lossless_inr_lite.devices import check_memory
 from lossless_inr_lite.errors import FileFormatError, InputError
 from lossless_inr_lite.header import MAX_HEADER, Header, checked_header
 from lossless_inr_lite.integer_inference import IntegerNetwork, TernaryLayer
@@ -47,25 +49,37 @@ class PackedModel(Model):
 
         `batch` positions at a time; precision and device are not asked, since there is one way to add whole numbers.
         """
+        check_memory(self._decode_memory(), "cpu")
         points = self.formulation.whole_coordinates(self.spec)
-        step = max(1, batch // self.formulation.groups(self.spec))
-        parts = [self.integers.totals(points[start : start + step]) for start in range(0, len(points), step)]
-        totals = np.concatenate(parts, axis=1)
-        words = self.formulation.words((totals > 0).astype(np.uint8), self.spec)
-        return words, float(np.abs(2 * totals - 1).min()) / 2
+        problem = self.formulation.problem(self.spec)
+        bits = np.empty((problem.groups, len(points), problem.out_features), np.uint8)
+        margin = math.inf
+        for start in range(0, len(points), batch):
+            for group, sums in enumerate(self.integers.totals(points[start : start + batch])):
+                bits[group, start : start + batch] = sums > 0
+                margin = min(margin, float(np.abs(2 * sums - 1).min()) / 2)
+        return self.formulation.words(bits, self.spec), margin
 
 
 def packed(model: Model) -> PackedModel:
     """The whole numbers of a trained ternary network. Raises InputError for what cannot be packed."""
     if isinstance(model, PackedModel):
         return model
-    if not isinstance(model.network, Ternary) or not model.loss.logits or model.formulation.digit_bits(model.spec) != 1:
+    network = packable(model)
+    layers = [_layer(layer) for layer in network.layers]
+    return PackedModel(**vars(model), integers=IntegerNetwork(layers, network.waves))
+
+
+def packable(model: Model) -> Ternary:
+    """The model's network when whole numbers can decide its bits; raises InputError when they cannot."""
+    chosen, posed = model.architecture, model.formulation
+    bits = posed.digit_bits(model.spec) == 1 and posed.digit_reach == 1 and model.loss.logits
+    if not isinstance(model.network, Ternary) or not bits:
         raise InputError(
-            f"a {model.architecture.network} with formulation {model.architecture.formulation} cannot be saved as "
-            ".trits: that needs the network ternary and a formulation of single bits"
+            f"a {chosen.network} with formulation {chosen.formulation} and loss {chosen.loss} cannot be saved as "
+            ".trits: that needs the network ternary, a formulation of single bits (none stretched) and a loss of logits"
         )
-    layers = [_layer(layer) for layer in model.network.layers]
-    return PackedModel(**vars(model), integers=IntegerNetwork(layers, model.network.waves))
+    return model.network
 
 
 def _layer(layer: BitLinear) -> TernaryLayer:
@@ -105,13 +119,12 @@ def read_trits(path: Path, data: bytes) -> tuple[PackedModel, Header]:
     try:
         with torch.device("meta"):
             model = header.architecture.build(header.spec, seed=None)
-        if not isinstance(model.network, Ternary):
-            raise FileFormatError(f"the network {header.network} is not stored as trits")
-        layers, count = _layers(model.network, rest, data[5])
+        network = packable(model)
+        layers, count = _layers(network, rest, data[5])
     except InputError as error:
         raise FileFormatError(f"{path.name} cannot be used: {error}") from error
     header = header.model_copy(update={"num_parameters": count})
-    return PackedModel(**vars(model), integers=IntegerNetwork(layers, model.network.waves)), header
+    return PackedModel(**vars(model), integers=IntegerNetwork(layers, network.waves)), header
 
 
 def _inflated(path: Path, data: bytes) -> dict[str, Any]:

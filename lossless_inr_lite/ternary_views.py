@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from lossless_inr_lite.chapter import table
 from lossless_inr_lite.fitting import Fit
-from lossless_inr_lite.networks.ternary import LIMIT
+from lossless_inr_lite.networks.ternary import LIMIT, encoded
 from lossless_inr_lite.plots import plain_ticks
 from lossless_inr_lite.quantisation import PRECISIONS
 from lossless_inr_lite.ternary_file import packed
@@ -99,7 +99,8 @@ def weight_pictures(fit: Fit) -> Figure:
 def activation_histograms(fit: Fit) -> Figure:
     """How often every value of 8 bits enters a layer, of the first group."""
     model = packed(fit.model)
-    values = model.integers.inputs(model.formulation.whole_coordinates(model.spec))
+    points = model.formulation.whole_coordinates(model.spec)
+    values = model.integers.inputs(encoded(points, model.integers.waves))
     figure, row = plt.subplots(1, len(values), figsize=(10, 2.6), squeeze=False, sharey=True)
     for number, (axes, activations) in enumerate(zip(row[0], values, strict=True)):
         axes.hist(activations.ravel(), bins=np.arange(-128, 129, 4), density=True, color="#0072B2")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import time
 import zlib
 from itertools import pairwise
 
@@ -16,6 +17,7 @@ from scipy.special import erf
 import lossless_inr_lite as lil
 from lossless_inr_lite import ternary_file, trits
 from lossless_inr_lite.__main__ import main
+from lossless_inr_lite.certify import certificate_path
 from lossless_inr_lite.coords import axis, whole_axis
 from lossless_inr_lite.fixed_point import gelu_table, sine_table
 from lossless_inr_lite.formulations import get_formulation
@@ -24,7 +26,7 @@ from lossless_inr_lite.model import Architecture
 from lossless_inr_lite.networks.problem import Problem
 from lossless_inr_lite.networks.ternary import BitLinear, normalised, plane_waves
 from lossless_inr_lite.quantisation import CoarseLinear, after_training, best_step, in_training, rounded
-from lossless_inr_lite.recipes import TERNARY
+from lossless_inr_lite.recipes import TERNARY, Choice
 from lossless_inr_lite.ternary_study import densities, papers_networks
 
 PICTURE = lil.Signal(np.random.default_rng(0).integers(0, 16, (6, 5, 2)).astype(np.uint8), 4, "noise")
@@ -129,7 +131,7 @@ def reference(network, points):
 def test_integer_inference_equals_pure_python(options, width):
     packed = ternary_file.packed(model(width=width, **options))
     points = packed.formulation.whole_coordinates(packed.spec)
-    assert np.array_equal(packed.integers.totals(points)[0], reference(packed.integers, points))
+    assert np.array_equal(next(packed.integers.totals(points)), reference(packed.integers, points))
 
 
 @pytest.mark.parametrize("formulation", ["bit_heads", "bit_coordinate", "parallel_bits", "bit_colour_coordinate",
@@ -208,7 +210,7 @@ def test_a_fit_is_certified_from_its_packed_file(fitted, tmp_path):
     header = lil.read_model(path)[1]
     assert header.num_parameters == fitted.num_parameters
     assert header.sha256_samples == PICTURE.sha256
-    assert json.loads(path.with_suffix(".json").read_text())["sha256_weights"] == header.sha256_weights
+    assert json.loads((tmp_path / "noise.trits.json").read_text())["sha256_weights"] == header.sha256_weights
 
 
 def test_the_file_is_little_more_than_its_trits(fitted, tmp_path):
@@ -250,11 +252,12 @@ def resigned(data, change):
         ({"hidden_features": 4096}, "bytes are not"),
         ({"hidden_features": 60_000}, "too large"),
         ({"shape": [16384, 16384, 1], "tile": 1}, "multipliers|bytes are not"),
-        ({"network": "siren", "options": {}}, "siren is not stored as trits"),
+        ({"network": "siren", "options": {}}, "a siren with formulation .* cannot be saved"),
+        ({"loss": "mse"}, "and loss mse cannot be saved"),
         ({"network": "nothing"}, "unknown network"),
         ({"options": {"num_waves": 1e9}}, "num_waves of ternary"),
         ({"num_bits": 99}, "bad header: num_bits"),
-        ({"formulation": "bit_coordinate_x2"}, "bytes are not|whole numbers"),
+        ({"formulation": "bit_coordinate_x2"}, "bit_coordinate_x2 and loss bce cannot be saved"),
         ({"surprise": 1}, "bad header: surprise"),
     ],
 )
@@ -276,7 +279,9 @@ def test_a_header_that_inflates_without_end_is_refused(fitted, tmp_path):
 
 def test_other_networks_are_not_saved_as_trits(tmp_path):
     floats = lil.fit(PICTURE, "bit_heads", "siren", 8, 1, recipe="paper", max_iterations=1, certify=False)
-    with pytest.raises(lil.InputError, match=r"a siren with formulation bit_heads cannot be saved as \.trits"):
+    with pytest.raises(
+        lil.InputError, match=r"a siren with formulation bit_heads and loss sigmoid_bce cannot be saved as \.trits"
+    ):
         lil.save(floats, tmp_path / "a.trits")
     assert not list(tmp_path.iterdir())
 
@@ -284,9 +289,58 @@ def test_other_networks_are_not_saved_as_trits(tmp_path):
 def test_sides_and_widths_that_would_not_be_exact_are_refused():
     with pytest.raises(lil.InputError, match="a ternary network of width 5000 on a side of 6 is too large"):
         model(width=5000)
-    long = lil.Signal(np.zeros((2000, 1), np.int16), 16, "long", 8000, "PCM_16")
     with pytest.raises(lil.InputError, match="on a side of 2000 is too large"):
-        lil.fit(long, recipe="ternary", formulation="bit_heads", hidden_features=8)
+        lil.fit(sound(2000), "bit_heads", "ternary", 8, 1, recipe="paper")
+
+
+def sound(length):
+    return lil.Signal(np.zeros((length, 1), np.int16), 16, "long", 8000, "PCM_16")
+
+
+@pytest.mark.parametrize("length", [1025, 2000, 4999, 9000])
+def test_the_recipe_cuts_long_signals_into_tiles(length):
+    chosen = TERNARY.choose(sound(length).spec, Choice())
+    assert chosen.tile is not None
+    assert max(get_formulation(chosen.formulation, chosen.tile).tile_sides(sound(length).spec)) <= 1024
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ({"network": "siren"}, "the recipe ternary trains the network ternary, and siren was asked for"),
+        ({"hidden_layers": 0}, "hidden_layers is 0: allowed are whole numbers from 1"),
+        ({"hidden_features": "8"}, "hidden_features is '8': allowed are whole numbers from 1"),
+        ({"formulation": ""}, "unknown formulation ''"),
+    ],
+)
+def test_bad_choices_are_named_before_training(choice, message):
+    with pytest.raises(lil.InputError, match=message):
+        lil.fit(PICTURE, recipe="ternary", **choice)
+
+
+@pytest.mark.parametrize("further", [[], ["--recipe", "ternary", "--loss", "mse"],
+                                     ["--recipe", "ternary", "--formulation", "bit_coordinate_x2"]])  # fmt: skip
+def test_what_cannot_be_packed_is_refused_before_training(tmp_path, capsys, further):
+    started = time.perf_counter()
+    assert main(["fit", "astronaut", "--size", "64", *further, "-o", str(tmp_path / "a.trits")]) == 2
+    assert "cannot be saved as .trits" in capsys.readouterr().err
+    assert time.perf_counter() - started < 5
+    assert not list(tmp_path.iterdir())
+
+
+def test_both_forms_keep_their_certificates(fitted, tmp_path):
+    paths = [lil.save(fitted, tmp_path / f"noise{suffix}") for suffix in (".trits", ".safetensors")]
+    assert [certificate_path(path).name for path in paths] == ["noise.trits.json", "noise.json"]
+    assert all(certificate_path(path).is_file() for path in paths)
+
+
+def test_decoding_asks_for_memory_first(monkeypatch):
+    packed = ternary_file.packed(model())
+    monkeypatch.setattr(
+        ternary_file, "check_memory", lambda needed, device: (_ for _ in ()).throw(lil.InputError("no"))
+    )
+    with pytest.raises(lil.InputError, match="no"):
+        packed.decode()
 
 
 def test_the_command_line(tmp_path, capsys):
