@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from lossless_inr_lite.codec.coordinate_prior import CoordinatePrior, coordinate_inputs
 from lossless_inr_lite.codec.integer_network import ACTIVATION_BITS, INPUT_BITS, Layer, shifted_biases
-from lossless_inr_lite.codec.learning import bits_and_prefixes, contexts
+from lossless_inr_lite.codec.learning import bits_and_prefixes, contexts, schedule
 from lossless_inr_lite.codec.photo_learning import code_length, joined, samples_of
 from lossless_inr_lite.codec.photo_prior import PAD, PhotoPrior
 from lossless_inr_lite.codec.tables import LOGIT_BITS
@@ -22,6 +22,7 @@ from lossless_inr_lite.errors import FileFormatError
 
 STEP_BITS = 6  # a step is 2^-6
 BATCH = 4096
+LEARNING_RATE = 0.02
 Batch = Callable[[np.random.Generator], Tensor]  # the mean code length of random samples
 
 
@@ -62,8 +63,9 @@ def learn_side(
         losses = _coordinate_loss(prior, words, deltas)
     else:
         losses = _photo_loss(prior, words, num_bits, deltas)
-    optimiser = torch.optim.Adam(deltas, lr=0.02)
-    for _ in range(iterations):
+    optimiser = torch.optim.Adam(deltas, lr=LEARNING_RATE)
+    for iteration in range(iterations):
+        optimiser.param_groups[0]["lr"] = LEARNING_RATE * schedule(iteration, iterations)
         price = sum(torch.log2(1 + delta.abs() * 2**STEP_BITS).sum() for delta in deltas)
         loss = losses(generator) + 2 * price / words.size
         optimiser.zero_grad()
