@@ -62,7 +62,6 @@ class Vocabulary(BaseModel):
     small_signals: str
     small_iterations: Annotated[int, Field(ge=1)]
     large_signal: str
-    large_size: Annotated[int, Field(ge=4, le=8192)]
     precision_size: Annotated[int, Field(ge=4, le=1024)]
     precision_iterations: Annotated[int, Field(ge=1)]
     precision_bits: str

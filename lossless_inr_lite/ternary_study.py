@@ -71,13 +71,14 @@ def plan(parameters: Any) -> Plan:
     first, *further = densities(parameters.densities)
     size, quick, slow = parameters.size, parameters.max_iterations, parameters.small_iterations
     names = parameters.signals.split(",")
-    return Plan(
+    groups = [
         cases(parameters.signals, size, [first], quick)
         + cases(names[0], size, [first], quick, methods=(PARALLEL, OCTAVES))[1:],
         cases(parameters.deep_signals, size, [first], quick, parameter="deep_signals"),
         cases(parameters.small_signals, size, further, slow, parameter="small_signals") if further else [],
-        cases(parameters.large_signal, parameters.large_size, [first], quick) if parameters.large_signal else [],
-    )
+        cases(parameters.large_signal, 2 * size, [first], quick) if parameters.large_signal else [],
+    ]
+    return Plan(*([replace(case, seed=parameters.seed) for case in group] for group in groups))
 
 
 def densities(text: str) -> list[float]:

@@ -114,7 +114,7 @@ def test_a_loss_that_is_not_finite_names_iteration_and_recipe_and_keeps_the_best
 
 def test_decisions_that_hang_on_rounding_are_not_taken_for_lossless(tiny, monkeypatch):
     """When float64 disagrees the fit goes on."""
-    original, refused = full_batch._confirmed, []
+    original, refused = full_batch.confirmed, []
 
     def refuse_once(run, chunk):
         if not refused:
@@ -122,7 +122,7 @@ def test_decisions_that_hang_on_rounding_are_not_taken_for_lossless(tiny, monkey
             return False
         return original(run, chunk)
 
-    monkeypatch.setattr(full_batch, "_confirmed", refuse_once)
+    monkeypatch.setattr(full_batch, "confirmed", refuse_once)
     fit = lil.fit(tiny, certify=False, seed=1, **SMALL)
     assert fit.stopped == "lossless"
     assert fit.entry.iteration > refused[0]
