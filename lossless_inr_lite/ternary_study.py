@@ -94,11 +94,18 @@ def densities(text: str) -> list[float]:
     return found
 
 
-def unsettled(signal: Signal, max_iterations: int, seed: int) -> dict[str, Fit]:
+def unsettled(signal: Signal, hidden_features: int, max_iterations: int, seed: int) -> dict[str, Fit]:
     """The same network with weights that settle, and with the usual schedule: a rate that falls to nothing."""
     usual = replace(TERNARY, name="ternary, no settling", trainer=Settle(last_rate=1e-3, settle_from=2, settled_by=2))
     return {
-        name: fit(signal, recipe=recipe, max_iterations=max_iterations, seed=seed, certify=False)
+        name: fit(
+            signal,
+            hidden_features=hidden_features,
+            recipe=recipe,
+            max_iterations=max_iterations,
+            seed=seed,
+            certify=False,
+        )
         for name, recipe in (("weights settle", TERNARY), ("the rate falls", usual))
     }
 
