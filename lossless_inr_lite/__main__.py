@@ -225,6 +225,12 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(command=info_command)
     command.add_argument("file", type=Path, help="a saved network, a picture or a sound")
 
+    _add_picture_commands(commands, limit)
+    return parser
+
+
+def _add_picture_commands(commands: Any, limit: argparse.ArgumentParser) -> None:
+    """What is done with pictures and leaves no network: expand, compress, decompress."""
     command = commands.add_parser("expand", parents=[limit], help=expand_command.__doc__)
     command.set_defaults(command=expand_command)
     command.add_argument("picture", help="picture, or the name of an embedded one")
@@ -250,7 +256,6 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(command=decompress_command)
     command.add_argument("container", type=Path, metavar="IN.lic")
     command.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
-    return parser
 
 
 if __name__ == "__main__":
