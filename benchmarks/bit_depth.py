@@ -11,12 +11,13 @@ from pathlib import Path
 
 import torch
 
-from lossless_inr_lite import depth_study, depth_views
-from lossless_inr_lite.atomic import write_json
+from lossless_inr_lite.companion.chapters.c14_bit_depth_expansion import figures as depth_views
+from lossless_inr_lite.companion.chapters.c14_bit_depth_expansion import study as depth_study
+from lossless_inr_lite.companion.records import SCHEMA_VERSION, environment
 from lossless_inr_lite.errors import InputError
-from lossless_inr_lite.image_files import WRITABLE
-from lossless_inr_lite.records import SCHEMA_VERSION, environment
-from lossless_inr_lite.signals import load_image
+from lossless_inr_lite.files import write_json
+from lossless_inr_lite.signals.image_files import WRITABLE
+from lossless_inr_lite.signals.signal import load_image
 
 
 def sorted_by_depth(folder: Path) -> tuple[list[str], list[str]]:
@@ -39,10 +40,16 @@ def sorted_by_depth(folder: Path) -> tuple[list[str], list[str]]:
 
 def main() -> None:
     """Run what is not there yet, print the tables, and write the record where wanted."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--signals", type=Path, required=True)
-    parser.add_argument("--size", type=int, default=256, help="side of the crop from the middle of each picture")
-    parser.add_argument("--whole", default="", help="methods that also expand whole pictures, separated by commas")
+    parser.add_argument(
+        "--size", type=int, default=256, help="side of the crop from the middle of each picture"
+    )
+    parser.add_argument(
+        "--whole", default="", help="methods that also expand whole pictures, separated by commas"
+    )
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--folder", type=Path, default=Path("_build/bench/bit_depth"))
     parser.add_argument("--output", type=Path)
@@ -55,7 +62,11 @@ def main() -> None:
         for depths in depth_views.depths_of(rows, part):
             print(f"\n{part}s\n{depth_views.table_5(rows, depths, part).data}")
     if options.output:
-        record = {"schema_version": SCHEMA_VERSION, "experiment": "bit_depth", "environment": environment()}
+        record = {
+            "schema_version": SCHEMA_VERSION,
+            "experiment": "bit_depth",
+            "environment": environment(),
+        }
         write_json(options.output, record | {"rows": rows, "fits": {}})
 
 

@@ -13,26 +13,35 @@ from pathlib import Path
 from typing import Any
 
 import lossless_inr_lite as lil
-from lossless_inr_lite.atomic import write_json
-from lossless_inr_lite.capacity import smallest_width
-from lossless_inr_lite.records import SCHEMA_VERSION, environment
+from lossless_inr_lite.companion.chapters.c04_capacity import smallest_width
+from lossless_inr_lite.companion.records import SCHEMA_VERSION, environment
+from lossless_inr_lite.files import write_json
 
 CASES = (("bit_heads", None), ("bit_heads", 12), ("bit_coordinate", None), ("amplitude", None))
 
 
 def main() -> None:
     """Print bits a parameter at the smallest lossless width of every case, and write the record."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--signals", type=Path, required=True)
     parser.add_argument("--files", type=int, default=2)
     parser.add_argument("--bits", type=int, help="only pictures of this depth")
     parser.add_argument("--size", type=int, default=32)
-    parser.add_argument("--max-seconds", type=float, default=60.0, help="for each width that is tried")
+    parser.add_argument(
+        "--max-seconds", type=float, default=60.0, help="for each width that is tried"
+    )
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
-    record: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "experiment": "capacity", "environment": environment(),
-                              "parameters": {"size": options.size, "max_seconds": options.max_seconds},
-                              "rows": {}, "fits": {}}  # fmt: skip
+    record: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "experiment": "capacity",
+        "environment": environment(),
+        "parameters": {"size": options.size, "max_seconds": options.max_seconds},
+        "rows": {},
+        "fits": {},
+    }
     if options.output.is_file():
         record = json.loads(options.output.read_text(encoding="utf-8"))
     for path in sorted(options.signals.glob("*.png"))[: options.files]:
@@ -41,12 +50,24 @@ def main() -> None:
             label = f"{signal.name}, {signal.num_bits} bits, {formulation}{f', tiles of {tile}' if tile else ''}"
             if label not in record["rows"]:
                 found = smallest_width(signal, formulation, tile, options.max_seconds)
-                record["rows"][label] = {"name": signal.name, "num_bits": signal.num_bits, "formulation": formulation,
-                                         "tile": tile, **found}  # fmt: skip
+                record["rows"][label] = {
+                    "name": signal.name,
+                    "num_bits": signal.num_bits,
+                    "formulation": formulation,
+                    "tile": tile,
+                    **found,
+                }
                 write_json(options.output, record)
             row = record["rows"][label]
-            size = f"{row['bits_per_parameter']:.2f} bits a parameter" if row["width"] else "none found in time"
-            print(f"{label}: width {row['width']}, {row['num_parameters']} parameters, {size}", flush=True)
+            size = (
+                f"{row['bits_per_parameter']:.2f} bits a parameter"
+                if row["width"]
+                else "none found in time"
+            )
+            print(
+                f"{label}: width {row['width']}, {row['num_parameters']} parameters, {size}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

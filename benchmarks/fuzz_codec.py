@@ -21,20 +21,53 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from lossless_inr_lite.atomic import write_json
 from lossless_inr_lite.codec import decode, encode
 from lossless_inr_lite.codec.adaptation import adapted, layers_of
 from lossless_inr_lite.codec.coding import coded
-from lossless_inr_lite.codec.container import FILE_DIGEST, MARK, PREFIX, VERSION, Container, samples_digest
+from lossless_inr_lite.codec.container import (
+    FILE_DIGEST,
+    MARK,
+    PREFIX,
+    VERSION,
+    Container,
+    samples_digest,
+)
 from lossless_inr_lite.codec.files import decompress_file
 from lossless_inr_lite.codec.priors import load_prior, prior_digest
 from lossless_inr_lite.codec.single_picture import smallest_side, unpack
+from lossless_inr_lite.companion.records import SCHEMA_VERSION, environment
 from lossless_inr_lite.errors import FileFormatError
-from lossless_inr_lite.records import SCHEMA_VERSION, environment
-from lossless_inr_lite.signals import Signal
+from lossless_inr_lite.files import write_json
+from lossless_inr_lite.signals.signal import Signal
 
-ABSURD = [0, -1, 1, 2, 7, 255, 2**16, 2**20, 2**31, 2**63, 2**70, 1.5, None, True, "", "../x.png", "a/b.png",
-          "x\x00.png", "CON.png", "digits", [], {}, [2**20, 2**20, 1], [1, 1, 2**20], ["", ""], "x" * 300]  # fmt: skip
+ABSURD = [
+    0,
+    -1,
+    1,
+    2,
+    7,
+    255,
+    2**16,
+    2**20,
+    2**31,
+    2**63,
+    2**70,
+    1.5,
+    None,
+    True,
+    "",
+    "../x.png",
+    "a/b.png",
+    "x\x00.png",
+    "CON.png",
+    "digits",
+    [],
+    {},
+    [2**20, 2**20, 1],
+    [1, 1, 2**20],
+    ["", ""],
+    "x" * 300,
+]
 ON_DISK = 50  # one in so many is also given to `decompress_file`
 
 
@@ -42,7 +75,12 @@ def seeds() -> list[tuple[bytes, list[Signal]]]:
     """Small containers of every level and the pictures in them."""
     generator = np.random.default_rng(0)
     y, x = np.mgrid[:6, :7]
-    wavy = 128 + 60 * np.sin(x / 2)[..., None] + 20 * y[..., None] + generator.integers(0, 6, (6, 7, 3))
+    wavy = (
+        128
+        + 60 * np.sin(x / 2)[..., None]
+        + 20 * y[..., None]
+        + generator.integers(0, 6, (6, 7, 3))
+    )
     grey = [Signal(wavy[..., i : i + 1].astype(np.uint8), 8, f"grey_{i}.png") for i in range(3)]
     mixed = [
         Signal(wavy.astype(np.uint8), 8, "wavy.png"),
@@ -51,16 +89,23 @@ def seeds() -> list[tuple[bytes, list[Signal]]]:
     network = smallest_side(grey[0].samples[..., 0], ((4, 4, 4),), iterations=50)
     photo = load_prior("photo")
     deltas = zlib.compress(
-        np.resize(np.arange(5, dtype=np.int8), sum(len(layer.bias) for layer in layers_of(photo))).tobytes()
+        np.resize(
+            np.arange(5, dtype=np.int8), sum(len(layer.bias) for layer in layers_of(photo))
+        ).tobytes()
     )
     facts = {"shape": [6, 7, 1], "num_bits": 8, "count": 1}
-    words, prior = grey[0].words[None], {"level": 2, "prior": "photo", "weights": prior_digest("photo")}
+    words, prior = (
+        grey[0].words[None],
+        {"level": 2, "prior": "photo", "weights": prior_digest("photo")},
+    )
     parts = [
         coded(unpack(network), words, facts | {"level": 0}, network),
         coded(adapted(photo, deltas), words, facts | prior, deltas),
     ]
     digest = samples_digest(grey[:1])
-    alone = [(Container([grey[0].name], [0], [part], digest).to_bytes(), grey[:1]) for part in parts]
+    alone = [
+        (Container([grey[0].name], [0], [part], digest).to_bytes(), grey[:1]) for part in parts
+    ]
     return [(encode(grey, "digits"), grey), (encode(mixed), mixed), *alone]
 
 
@@ -141,7 +186,9 @@ def left_files(data: bytes) -> int:
 
 def main() -> int:
     """Run the mutations, print what became of them, and write the record where wanted."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--mutations", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path)
@@ -161,14 +208,26 @@ def main() -> int:
         if number % 10_000 == 9_999:
             print(f"{number + 1} mutations, {time.perf_counter() - started:.0f} s", flush=True)
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
-    facts = {"mutations": options.mutations, "seed": options.seed, "outcomes": dict(outcomes), "files_left": left,
-             "slowest_seconds": slowest, "memory_growth_bytes": grown,
-             "seconds": time.perf_counter() - started}  # fmt: skip
+    facts = {
+        "mutations": options.mutations,
+        "seed": options.seed,
+        "outcomes": dict(outcomes),
+        "files_left": left,
+        "slowest_seconds": slowest,
+        "memory_growth_bytes": grown,
+        "seconds": time.perf_counter() - started,
+    }
     for text, count in outcomes.most_common():
         print(f"{count:7d}  {text} ...")
-    print(f"slowest {slowest:.2f} s, memory grew by {grown / 2**20:.0f} MiB, {left} files left behind")
+    print(
+        f"slowest {slowest:.2f} s, memory grew by {grown / 2**20:.0f} MiB, {left} files left behind"
+    )
     if options.output:
-        record = {"schema_version": SCHEMA_VERSION, "experiment": "fuzz_codec", "environment": environment()}
+        record = {
+            "schema_version": SCHEMA_VERSION,
+            "experiment": "fuzz_codec",
+            "environment": environment(),
+        }
         write_json(options.output, record | {"facts": facts, "fits": {}})
     return int(left > 0)
 

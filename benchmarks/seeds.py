@@ -9,15 +9,17 @@ import argparse
 from pathlib import Path
 
 import lossless_inr_lite as lil
-from lossless_inr_lite.atomic import write_json
+from lossless_inr_lite.companion.records import SCHEMA_VERSION, environment
+from lossless_inr_lite.files import write_json
 from lossless_inr_lite.formulations import get_formulation
-from lossless_inr_lite.recipes import default_tile, widest
-from lossless_inr_lite.records import SCHEMA_VERSION, environment
+from lossless_inr_lite.training.recipes import default_tile, widest
 
 
 def main() -> None:
     """Print a line a picture, the failures, and write all seconds as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--signals", type=Path, required=True)
     parser.add_argument("--files", type=int, default=5)
     parser.add_argument("--size", type=int, default=64)
@@ -35,11 +37,27 @@ def main() -> None:
         width = widest(get_formulation("bit_heads", tile), signal.spec, "siren", 2, budget)
         for seed in range(options.seeds):
             fit = lil.fit(
-                signal, "bit_heads", "siren", width, 2, tile, seed=seed, max_seconds=options.max_seconds,
-                options={"first_omega_0": 64.0}, certify=False,
-            )  # fmt: skip
-            rows.append({"name": signal.name, "seed": seed, "stopped": fit.stopped, "wrong_bits": fit.entry.wrong_bits,
-                         "seconds": fit.history.entries[-1].seconds, "num_parameters": fit.num_parameters})  # fmt: skip
+                signal,
+                "bit_heads",
+                "siren",
+                width,
+                2,
+                tile,
+                seed=seed,
+                max_seconds=options.max_seconds,
+                options={"first_omega_0": 64.0},
+                certify=False,
+            )
+            rows.append(
+                {
+                    "name": signal.name,
+                    "seed": seed,
+                    "stopped": fit.stopped,
+                    "wrong_bits": fit.entry.wrong_bits,
+                    "seconds": fit.history.entries[-1].seconds,
+                    "num_parameters": fit.num_parameters,
+                }
+            )
         seconds = sorted(row["seconds"] for row in rows if row["name"] == signal.name)
         failed = sum(row["stopped"] != "lossless" for row in rows if row["name"] == signal.name)
         print(
@@ -47,10 +65,17 @@ def main() -> None:
             flush=True,
         )
     failures = sum(row["stopped"] != "lossless" for row in rows)
-    print(f"{failures} failures in {len(rows)} fits at {options.bits_per_parameter} bits a parameter")
-    parameters = {name: value for name, value in vars(options).items() if not isinstance(value, Path)}
+    print(
+        f"{failures} failures in {len(rows)} fits at {options.bits_per_parameter} bits a parameter"
+    )
+    parameters = {
+        name: value for name, value in vars(options).items() if not isinstance(value, Path)
+    }
     record = {"schema_version": SCHEMA_VERSION, "experiment": "seeds", "parameters": parameters}
-    write_json(options.output, record | {"environment": environment(), "rows": rows, "failures": failures, "fits": {}})
+    write_json(
+        options.output,
+        record | {"environment": environment(), "rows": rows, "failures": failures, "fits": {}},
+    )
 
 
 if __name__ == "__main__":

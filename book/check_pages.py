@@ -19,7 +19,9 @@ LOADING = {
     "source": "src",
     "iframe": "src",
 }
-STYLE_URL = re.compile(r"""url\(\s*['"]?((?:https?:)?//[^'")\s]+)|@import\s+['"]((?:https?:)?//[^'"]+)""")
+STYLE_URL = re.compile(
+    r"""url\(\s*['"]?((?:https?:)?//[^'")\s]+)|@import\s+['"]((?:https?:)?//[^'"]+)"""
+)
 
 
 class Page(HTMLParser):
@@ -35,7 +37,9 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = dict(attrs)
         address = values.get(LOADING.get(tag, ""))
-        if address and not (tag == "link" and values.get("rel") in ("canonical", "search", "index", "next", "prev")):
+        if address and not (
+            tag == "link" and values.get("rel") in ("canonical", "search", "index", "next", "prev")
+        ):
             self.loads.append(address)
         if tag == "a" and values.get("href"):
             self.links.append(str(values["href"]))
@@ -45,8 +49,12 @@ class Page(HTMLParser):
 
 def problems(root: Path) -> list[str]:
     """One line for everything wrong below `root`; empty when all is well."""
-    pages = [path for path in sorted(root.rglob("*.html")) if "_static" not in path.parts]  # there: theme templates
-    found = [] if (root / "index.html").is_file() else [f"{root}: no index.html, build the book first"]
+    pages = [
+        path for path in sorted(root.rglob("*.html")) if "_static" not in path.parts
+    ]  # there: theme templates
+    found = (
+        [] if (root / "index.html").is_file() else [f"{root}: no index.html, build the book first"]
+    )
     for path in pages:
         found += [f"{path.relative_to(root)}: {what}" for what in _page_problems(root, path)]
     for path in sorted(root.rglob("*.css")):

@@ -8,12 +8,12 @@ lil.save(fit, "photo.safetensors")
 assert (lil.decode("photo.safetensors").samples == signal.samples).all()
 """
 
-from lossless_inr_lite.certify import Certificate, certify, save
 from lossless_inr_lite.errors import DivergedError, FileFormatError, InputError
-from lossless_inr_lite.fitting import Fit, fit
-from lossless_inr_lite.genuineness import Genuineness, genuineness
-from lossless_inr_lite.signals import Signal, SignalSpec, load_audio, load_image, load_signal
-from lossless_inr_lite.storage import decode, read_model
+from lossless_inr_lite.signals.genuineness import Genuineness, genuineness
+from lossless_inr_lite.signals.signal import Signal, SignalSpec, load_audio, load_image, load_signal
+from lossless_inr_lite.storage.certify import Certificate, certify, save
+from lossless_inr_lite.storage.weights import decode, read_model
+from lossless_inr_lite.training.fit import Fit, fit
 from lossless_inr_lite.version import __version__
 
 __all__ = [

@@ -14,24 +14,29 @@ from typing import Any
 import numpy as np
 import torch
 
-from lossless_inr_lite.atomic import check_writable
-from lossless_inr_lite.audio_files import check_audio_output, write_audio
-from lossless_inr_lite.bit_depth import DEFAULT_METHOD, METHODS, check_expansion, expand_signal
-from lossless_inr_lite.certify import certify, check_output, read_certificate, save
 from lossless_inr_lite.codec.files import compress_files, decompress_file
 from lossless_inr_lite.devices import DEVICES
 from lossless_inr_lite.errors import DivergedError, InputError
-from lossless_inr_lite.fitting import Fit, choose_architecture, fit
+from lossless_inr_lite.expansion.methods import (
+    DEFAULT_METHOD,
+    METHODS,
+    check_expansion,
+    expand_signal,
+)
+from lossless_inr_lite.files import check_writable
 from lossless_inr_lite.formulations import FORMULATIONS
-from lossless_inr_lite.genuineness import genuineness
-from lossless_inr_lite.image_files import check_image_output, write_image
-from lossless_inr_lite.long_sound import fit_long, forget_parts, is_long
 from lossless_inr_lite.losses import LOSSES
 from lossless_inr_lite.networks import NETWORKS
-from lossless_inr_lite.recipes import RECIPES, Choice, get_recipe
-from lossless_inr_lite.signals import MAX_SAMPLES, Signal, load_image, load_signal
-from lossless_inr_lite.storage import SUFFIXES, read_model
-from lossless_inr_lite.ternary_file import packable
+from lossless_inr_lite.signals.audio_files import check_audio_output, write_audio
+from lossless_inr_lite.signals.genuineness import genuineness
+from lossless_inr_lite.signals.image_files import check_image_output, write_image
+from lossless_inr_lite.signals.signal import MAX_SAMPLES, Signal, load_image, load_signal
+from lossless_inr_lite.storage.certify import certify, check_output, read_certificate, save
+from lossless_inr_lite.storage.trits import packable
+from lossless_inr_lite.storage.weights import SUFFIXES, read_model
+from lossless_inr_lite.training.fit import Fit, choose_architecture, fit
+from lossless_inr_lite.training.long_sound import fit_long, forget_parts, is_long
+from lossless_inr_lite.training.recipes import RECIPES, Choice, get_recipe
 from lossless_inr_lite.version import __version__
 
 DONE, DIFFERENT, BAD_INPUT, BUDGET_ENDED = 0, 1, 2, 3
@@ -51,7 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BUDGET_ENDED
 
 
-def fit_command(signal: str, output: Path, size: int | None, num_bits: int | None, max_pixels: int, **plan: Any) -> int:
+def fit_command(
+    signal: str, output: Path, size: int | None, num_bits: int | None, max_pixels: int, **plan: Any
+) -> int:
     """Fit a picture or a sound, save the network in any case, and certify the saved file."""
     check_output(output)
     source = load_signal(signal, size, num_bits, max_pixels)
@@ -89,11 +96,18 @@ def _fitted(source: Signal, parts: Path, plan: dict[str, Any]) -> Fit:
     choice = Choice(**{name: plan.get(name) for name in Choice.__dataclass_fields__})
     if plan["recipe"] != "fast" or bounded or not is_long(source, choice):
         return fit(source, certify=False, **plan)
-    kept = {name: value for name, value in plan.items() if name not in ("recipe", "max_iterations", "chunk_samples")}
+    kept = {
+        name: value
+        for name, value in plan.items()
+        if name not in ("recipe", "max_iterations", "chunk_samples")
+    }
     try:
         return fit_long(source, parts, **kept)
     except KeyboardInterrupt:
-        print(f"finished parts are kept in {parts}: the same command goes on from them", file=sys.stderr)
+        print(
+            f"finished parts are kept in {parts}: the same command goes on from them",
+            file=sys.stderr,
+        )
         raise
 
 
@@ -111,7 +125,9 @@ def decode_command(network: Path, output: Path) -> int:
         signal = model.signal()
         write_image(output, signal.samples, spec.num_bits)
     exact = signal.sha256 == header.sha256_samples
-    print(f"{output}: {'the same samples as' if exact else 'NOT the same samples as'} {signal.name} that was fitted")
+    print(
+        f"{output}: {'the same samples as' if exact else 'NOT the same samples as'} {signal.name} that was fitted"
+    )
     return DONE
 
 
@@ -122,8 +138,14 @@ def verify_command(network: Path, signal: str, size: int | None, max_pixels: int
     ours, theirs = model.spec.facts, source.spec.facts
     for what in ours:
         if ours[what] != theirs[what]:
-            hint = f" (was it fitted with --size {ours['shape'][0]}?)" if what == "shape" and size is None else ""
-            print(f"different: {what} is {ours[what]} in {network.name} and {theirs[what]} in {source.name}{hint}")
+            hint = (
+                f" (was it fitted with --size {ours['shape'][0]}?)"
+                if what == "shape" and size is None
+                else ""
+            )
+            print(
+                f"different: {what} is {ours[what]} in {network.name} and {theirs[what]} in {source.name}{hint}"
+            )
             return DIFFERENT
     differ = np.argwhere(model.decode()[0] != source.words)
     if len(differ):
@@ -145,13 +167,24 @@ def info_command(file: Path, max_pixels: int) -> int:
     else:
         signal = load_signal(file, max_pixels=max_pixels)
         report = genuineness(signal).as_dict()
-        facts = {"name": signal.name, **signal.spec.facts, "sha256_samples": signal.sha256, "genuineness": report}
+        facts = {
+            "name": signal.name,
+            **signal.spec.facts,
+            "sha256_samples": signal.sha256,
+            "genuineness": report,
+        }
     print(json.dumps(facts, indent=2))
     return DONE
 
 
 def expand_command(
-    picture: str, output: Path, from_bits: int | None, to_bits: int, method: str, seed: int, max_pixels: int
+    picture: str,
+    output: Path,
+    from_bits: int | None,
+    to_bits: int,
+    method: str,
+    seed: int,
+    max_pixels: int,
 ) -> int:
     """Guess the low bits that a picture lacks, and write it with N bits; its own bits stay as they are."""
     source = load_image(picture, max_pixels=max_pixels)
@@ -159,11 +192,15 @@ def expand_command(
     check_image_output(output, source.spec.channels, to_bits, signed=source.kind == "signed")
     check_writable(output)
     write_image(output, expand_signal(source, to_bits, kept, method, seed).samples, to_bits)
-    print(f"{output}: {to_bits} bits from the {kept} most significant ones of {source.name}, by {method}")
+    print(
+        f"{output}: {to_bits} bits from the {kept} most significant ones of {source.name}, by {method}"
+    )
     return DONE
 
 
-def compress_command(pictures: list[Path], output: Path, prior: str, level: int, max_pixels: int) -> int:
+def compress_command(
+    pictures: list[Path], output: Path, prior: str, level: int, max_pixels: int
+) -> int:
     """Code pictures together, without loss, into one container; the bits are priced by a small network."""
     print(compress_files(pictures, output, prior, level, max_pixels))
     return DONE
@@ -176,8 +213,16 @@ def decompress_command(container: Path, output: Path, max_pixels: int) -> int:
 
 
 def _summary(result: Fit, output: Path) -> str:
-    last, bits, wrong = result.history.entries[-1], result.model.spec.total_bits, result.entry.wrong_bits
-    verdict = "certified lossless" if result.lossless else f"NOT lossless ({result.stopped}), {wrong} wrong bits"
+    last, bits, wrong = (
+        result.history.entries[-1],
+        result.model.spec.total_bits,
+        result.entry.wrong_bits,
+    )
+    verdict = (
+        "certified lossless"
+        if result.lossless
+        else f"NOT lossless ({result.stopped}), {wrong} wrong bits"
+    )
     return (
         f"{output}: {verdict}; {bits} bits, {result.num_parameters} parameters, {last.iteration} iterations, "
         f"{last.samples_seen} samples seen, {last.seconds:.1f} s"
@@ -187,34 +232,54 @@ def _summary(result: Fit, output: Path) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m lossless_inr_lite", description=__doc__)
     parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(required=True, metavar="fit|decode|verify|info|expand|compress|decompress")
+    commands = parser.add_subparsers(
+        required=True, metavar="fit|decode|verify|info|expand|compress|decompress"
+    )
     limit = argparse.ArgumentParser(add_help=False)
-    limit.add_argument("--max-pixels", type=int, default=MAX_SAMPLES, help="largest picture that is read (2^26)")
+    limit.add_argument(
+        "--max-pixels", type=int, default=MAX_SAMPLES, help="largest picture that is read (2^26)"
+    )
     sized = argparse.ArgumentParser(add_help=False)
-    sized.add_argument("--size", type=int, help="crop to the centre square and area-resample to SIZE x SIZE")
+    sized.add_argument(
+        "--size", type=int, help="crop to the centre square and area-resample to SIZE x SIZE"
+    )
 
     command = commands.add_parser("fit", parents=[limit, sized], help=fit_command.__doc__)
     command.set_defaults(command=fit_command)
     command.add_argument("signal", help="picture, sound, or the name of an embedded picture")
-    command.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.safetensors|OUT.trits")
+    command.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT.safetensors|OUT.trits"
+    )
     command.add_argument("--num-bits", type=int, help="the depth that the file must have")
-    command.add_argument("--recipe", default="fast", metavar="|".join(RECIPES), help="fast unless told otherwise")
-    command.add_argument("--formulation", metavar="|".join(FORMULATIONS), help="this and the next: the recipe's choice")
+    command.add_argument(
+        "--recipe", default="fast", metavar="|".join(RECIPES), help="fast unless told otherwise"
+    )
+    command.add_argument(
+        "--formulation",
+        metavar="|".join(FORMULATIONS),
+        help="this and the next: the recipe's choice",
+    )
     command.add_argument("--network", metavar="|".join(NETWORKS))
     command.add_argument("--hidden-features", type=int)
     command.add_argument("--hidden-layers", type=int)
-    command.add_argument("--tile", type=int, help="smallest side of a tile; every tile has a network of its own")
+    command.add_argument(
+        "--tile", type=int, help="smallest side of a tile; every tile has a network of its own"
+    )
     command.add_argument("--loss", metavar="|".join(LOSSES))
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("--max-iterations", type=int)
     command.add_argument("--max-seconds", type=float)
-    command.add_argument("--chunk-samples", type=int, help="samples a partial gradient; bounds memory")
+    command.add_argument(
+        "--chunk-samples", type=int, help="samples a partial gradient; bounds memory"
+    )
     command.add_argument("--device", default="auto", metavar="|".join(DEVICES))
 
     command = commands.add_parser("decode", help=decode_command.__doc__)
     command.set_defaults(command=decode_command)
     command.add_argument("network", type=Path, metavar="IN.safetensors|IN.trits")
-    command.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.png|tif|pgm|ppm|wav|flac")
+    command.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT.png|tif|pgm|ppm|wav|flac"
+    )
 
     command = commands.add_parser("verify", parents=[limit, sized], help=verify_command.__doc__)
     command.set_defaults(command=verify_command)
@@ -234,9 +299,15 @@ def _add_picture_commands(commands: Any, limit: argparse.ArgumentParser) -> None
     command = commands.add_parser("expand", parents=[limit], help=expand_command.__doc__)
     command.set_defaults(command=expand_command)
     command.add_argument("picture", help="picture, or the name of an embedded one")
-    command.add_argument("--from", type=int, dest="from_bits", metavar="K", help="only the K most significant bits")
-    command.add_argument("--to", type=int, dest="to_bits", required=True, metavar="N", help="bits of the result")
-    command.add_argument("--method", default=DEFAULT_METHOD, metavar="|".join(METHODS), help=DEFAULT_METHOD)
+    command.add_argument(
+        "--from", type=int, dest="from_bits", metavar="K", help="only the K most significant bits"
+    )
+    command.add_argument(
+        "--to", type=int, dest="to_bits", required=True, metavar="N", help="bits of the result"
+    )
+    command.add_argument(
+        "--method", default=DEFAULT_METHOD, metavar="|".join(METHODS), help=DEFAULT_METHOD
+    )
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.png|tif|pgm|ppm")
 
@@ -245,11 +316,17 @@ def _add_picture_commands(commands: Any, limit: argparse.ArgumentParser) -> None
     command.add_argument("pictures", type=Path, nargs="+", metavar="IMAGE")
     command.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.lic")
     command.add_argument(
-        "--prior", default="auto", help="a shipped network; auto: the one that makes the file smallest"
+        "--prior",
+        default="auto",
+        help="a shipped network; auto: the one that makes the file smallest",
     )
 
     command.add_argument(
-        "--level", type=int, default=1, metavar="0|1|2", help="0: own network; 2: prior adapted if it pays"
+        "--level",
+        type=int,
+        default=1,
+        metavar="0|1|2",
+        help="0: own network; 2: prior adapted if it pays",
     )
 
     command = commands.add_parser("decompress", parents=[limit], help=decompress_command.__doc__)

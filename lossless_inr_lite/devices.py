@@ -6,7 +6,7 @@ import torch
 from lossless_inr_lite.errors import InputError, check_choice
 from lossless_inr_lite.formulations import Formulation
 from lossless_inr_lite.networks import num_parameters
-from lossless_inr_lite.signals import SignalSpec
+from lossless_inr_lite.signals.signal import SignalSpec
 
 DEVICES = ["auto", "cpu", "cuda"]
 
@@ -15,7 +15,9 @@ def get_device(name: str) -> str:
     """ "auto" becomes "cuda" where there is a GPU, else "cpu"; raises InputError for unknown or absent devices."""
     check_choice("device", name, DEVICES)
     if name == "cuda" and not torch.cuda.is_available():
-        raise InputError("device 'cuda' was asked for, and this machine has no usable GPU: use auto or cpu")
+        raise InputError(
+            "device 'cuda' was asked for, and this machine has no usable GPU: use auto or cpu"
+        )
     return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
 
 
@@ -24,7 +26,9 @@ def default_chunk(device: str) -> int:
     return 8192 if device == "cpu" else 65536
 
 
-def fit_memory(network: torch.nn.Module, formulation: Formulation, spec: SignalSpec, chunk: int) -> int:
+def fit_memory(
+    network: torch.nn.Module, formulation: Formulation, spec: SignalSpec, chunk: int
+) -> int:
     """Estimated bytes that a fit needs at its peak.
 
     Weights eight times over (themselves, gradients, two Adam moments, averages, good and best ones, scratch),
@@ -32,12 +36,17 @@ def fit_memory(network: torch.nn.Module, formulation: Formulation, spec: SignalS
     """
     weights = 8 * 4 * num_parameters(network)
     named = list(network.named_parameters())
-    width = sum(p[0].numel() for name, p in named if name.endswith("bias")) or sum(p.shape[-1] for _, p in named)
+    width = sum(p[0].numel() for name, p in named if name.endswith("bias")) or sum(
+        p.shape[-1] for _, p in named
+    )
     samples = formulation.num_samples(spec)
     activations = 3 * 4 * width * min(chunk, samples)
     code_bytes = 1 if formulation.digit_bits(spec) == 1 else 8
     shape = formulation.problem(spec)
-    problem = 8 * samples * shape.in_features + 4 * code_bytes * shape.groups * samples * shape.out_features
+    problem = (
+        8 * samples * shape.in_features
+        + 4 * code_bytes * shape.groups * samples * shape.out_features
+    )
     words = 16 * (spec.total_bits // spec.num_bits)
     return weights + activations + problem + words
 

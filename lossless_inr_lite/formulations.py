@@ -22,11 +22,11 @@ from typing import Literal
 
 import numpy as np
 
-from lossless_inr_lite.bits import from_gray, join_digits, split_digits, to_gray
-from lossless_inr_lite.coords import grid
 from lossless_inr_lite.errors import InputError, check_choice
 from lossless_inr_lite.networks.problem import Problem
-from lossless_inr_lite.signals import SignalSpec
+from lossless_inr_lite.signals.bits import from_gray, join_digits, split_digits, to_gray
+from lossless_inr_lite.signals.coords import grid
+from lossless_inr_lite.signals.signal import SignalSpec
 
 
 @dataclass(frozen=True)
@@ -62,21 +62,30 @@ class Formulation:
 
     def tile_sides(self, spec: SignalSpec) -> tuple[int, ...]:
         """Positions along each axis of a tile: all tiles have the same, and together they cover the axis."""
-        return tuple(-(-length // n) for length, n in zip(spec.grid_shape, self.tile_counts(spec), strict=True))
+        return tuple(
+            -(-length // n)
+            for length, n in zip(spec.grid_shape, self.tile_counts(spec), strict=True)
+        )
 
     def groups(self, spec: SignalSpec) -> int:
         """G: number of independent networks."""
-        return math.prod(self.tile_counts(spec)) * (self.num_digits(spec) if self.digit_index == "network" else 1)
+        return math.prod(self.tile_counts(spec)) * (
+            self.num_digits(spec) if self.digit_index == "network" else 1
+        )
 
     def problem(self, spec: SignalSpec) -> Problem:
         """What a network has to know to be built: inputs, outputs, the grid of positions, and how many it is."""
-        inputs = len(spec.grid_shape) + (self.digit_index == "input") + (self.channel_index == "input")
+        inputs = (
+            len(spec.grid_shape) + (self.digit_index == "input") + (self.channel_index == "input")
+        )
         outputs = (spec.channels if self.channel_index == "output" else 1) * (
             self.num_digits(spec) if self.digit_index == "output" else 1
         )
         *sides, last = self.tile_sides(spec)
         copies = self.num_digits(spec) if self.digit_index == "mosaic" else 1
-        return Problem(inputs + self.silent_inputs, outputs, (*sides, last * copies), self.groups(spec))
+        return Problem(
+            inputs + self.silent_inputs, outputs, (*sides, last * copies), self.groups(spec)
+        )
 
     def num_samples(self, spec: SignalSpec) -> int:
         """S: the samples that one pass over the signal shows to each network."""
@@ -90,8 +99,12 @@ class Formulation:
             raise InputError(
                 f"{self.name} needs whole-number samples, and {spec.name} holds floats: use bit_coordinate or bit_heads"
             )
-        if self.tile is not None and (isinstance(self.tile, bool) or not 1 <= self.tile <= max(spec.grid_shape)):
-            raise InputError(f"tile is {self.tile}: allowed are 1 to {max(spec.grid_shape)}, the longest side")
+        if self.tile is not None and (
+            isinstance(self.tile, bool) or not 1 <= self.tile <= max(spec.grid_shape)
+        ):
+            raise InputError(
+                f"tile is {self.tile}: allowed are 1 to {max(spec.grid_shape)}, the longest side"
+            )
 
     def coordinates(self, spec: SignalSpec) -> np.ndarray:
         """(1, S, inputs) float32 in [-1, 1], the same for every network: position, bit index, channel, silent zeros."""
@@ -113,11 +126,16 @@ class Formulation:
         sides, digits = self.tile_sides(spec), self.num_digits(spec)
         if self.digit_index == "mosaic":
             *rows, last = sides
-            plane_first = grid(*rows, digits * last, whole=whole).reshape(*rows, digits, last, len(sides))
+            plane_first = grid(*rows, digits * last, whole=whole).reshape(
+                *rows, digits, last, len(sides)
+            )
             points = plane_first.swapaxes(-3, -2).reshape(-1, len(sides))
         else:
-            extra = [n for n, place in ((digits, self.digit_index), (spec.channels, self.channel_index))
-                     if place == "input"]  # fmt: skip
+            extra = [
+                n
+                for n, place in ((digits, self.digit_index), (spec.channels, self.channel_index))
+                if place == "input"
+            ]
             points = grid(*sides, *extra, whole=whole)
         silent = np.zeros((len(points), self.silent_inputs), dtype=points.dtype)
         return np.concatenate([points, silent], axis=1)
@@ -152,7 +170,9 @@ class Formulation:
         """(G, P): flat position of every sample of every tile. Tiles overlap where the sides do not divide."""
         axes = [
             np.rint(np.linspace(0, length - side, n)).astype(np.int64)[:, None] + np.arange(side)
-            for length, side, n in zip(spec.grid_shape, self.tile_sides(spec), self.tile_counts(spec), strict=True)
+            for length, side, n in zip(
+                spec.grid_shape, self.tile_sides(spec), self.tile_counts(spec), strict=True
+            )
         ]
         if len(axes) == 1:
             return axes[0]

@@ -73,7 +73,9 @@ LOSSES = {
     loss.name: loss
     for loss in (
         Loss("bce", _bce, logits=True),
-        Loss("sigmoid_bce", _sigmoid_bce, logits=True),  # the paper's: above 16.6 a wrong bit has no gradient
+        Loss(
+            "sigmoid_bce", _sigmoid_bce, logits=True
+        ),  # the paper's: above 16.6 a wrong bit has no gradient
         Loss("mse", _mse, logits=False),
         Loss("mae", _mae, logits=False),
     )

@@ -12,7 +12,7 @@ from lossless_inr_lite.devices import check_memory
 from lossless_inr_lite.formulations import Formulation, get_formulation
 from lossless_inr_lite.losses import Loss, get_loss
 from lossless_inr_lite.networks import build_network
-from lossless_inr_lite.signals import Signal, SignalSpec
+from lossless_inr_lite.signals.signal import Signal, SignalSpec
 
 DECODE_BATCH = 8192  # samples a forward pass; small enough for the activations to stay in cache
 
@@ -37,7 +37,12 @@ class Architecture:
         formulation = get_formulation(self.formulation, self.tile)
         formulation.check(spec)
         network = build_network(
-            self.network, formulation.problem(spec), self.hidden_features, self.hidden_layers, seed, self.options
+            self.network,
+            formulation.problem(spec),
+            self.hidden_features,
+            self.hidden_layers,
+            seed,
+            self.options,
         )
         return Model(spec, self, formulation, get_loss(self.loss), network)
 
@@ -68,7 +73,9 @@ class Model:
         with torch.no_grad():
             step = max(1, batch // self.formulation.groups(self.spec))
             for start in range(0, coordinates.shape[1], step):
-                outputs = network(coordinates[:, start : start + step].to(device=device, dtype=dtype))
+                outputs = network(
+                    coordinates[:, start : start + step].to(device=device, dtype=dtype)
+                )
                 codes.append(self.loss.codes(outputs, digit_bits).cpu().numpy())
                 margin = min(margin, float(self.loss.margins(outputs, digit_bits).min()))
         return self.formulation.words(np.concatenate(codes, axis=1), self.spec), margin

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import settings
 
 import lossless_inr_lite as lil
-from lossless_inr_lite.paths import ROOT
+from lossless_inr_lite.companion.paths import ROOT
 
 settings.register_profile("any machine", deadline=None)  # a busy one is no failure
 settings.load_profile("any machine")

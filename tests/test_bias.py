@@ -6,20 +6,30 @@ import numpy as np
 import pytest
 
 import lossless_inr_lite as lil
-from lossless_inr_lite import bias_views, bit_bias, bit_spectrum
+from lossless_inr_lite.companion.chapters import c11_bit_spectral_bias as bit_spectrum
+from lossless_inr_lite.companion.chapters.c10_bit_bias import figures as bias_views
+from lossless_inr_lite.companion.chapters.c10_bit_bias import study as bit_bias
+from lossless_inr_lite.companion.movies import Filmstrip
+from lossless_inr_lite.companion.sliders import planes_slider
+from lossless_inr_lite.companion.study import Case, run_cases
 from lossless_inr_lite.formulations import get_formulation
 from lossless_inr_lite.history import Entry
-from lossless_inr_lite.movies import Filmstrip
-from lossless_inr_lite.sliders import planes_slider
-from lossless_inr_lite.study import Case, run_cases
 
-SMALL = Case("SIREN, bit coordinate", "astronaut", 4, "bit_coordinate", "siren", 24, 2, learning_rate=1e-3)
+SMALL = Case(
+    "SIREN, bit coordinate", "astronaut", 4, "bit_coordinate", "siren", 24, 2, learning_rate=1e-3
+)
 
 
 def row(reached, at_end, rough=None, method="SIREN, values", picture="a"):
     history = [{"iteration": 9, "ber_planes": at_end}]
-    return {"reached": {"0.01": reached, "0": reached}, "history": history, "roughness": rough or [0.5] * len(reached),
-            "signal": {"name": picture}, "method": method, "lossless": False}  # fmt: skip
+    return {
+        "reached": {"0.01": reached, "0": reached},
+        "history": history,
+        "roughness": rough or [0.5] * len(reached),
+        "signal": {"name": picture},
+        "method": method,
+        "lossless": False,
+    }
 
 
 def test_planes_that_never_arrived_are_last_by_their_errors():
@@ -34,7 +44,9 @@ def test_the_bias_is_one_from_the_msb_down_and_minus_one_from_the_lsb_up():
 
 
 def test_constant_planes_say_nothing_of_the_bias():
-    assert bit_bias.bias([row([0, 30, 20, 10], [0] * 4, [0.0, 0.5, 0.4, 0.1])]).value == pytest.approx(1)
+    assert bit_bias.bias(
+        [row([0, 30, 20, 10], [0] * 4, [0.0, 0.5, 0.4, 0.1])]
+    ).value == pytest.approx(1)
 
 
 def test_what_explains_the_order_is_told_apart():
@@ -42,8 +54,12 @@ def test_what_explains_the_order_is_told_apart():
     by_content = row([10, 40, 20, 30], [0] * 4, [0.1, 0.4, 0.2, 0.3])
     assert bit_bias.explained([by_place], "significance").value == pytest.approx(-1)
     assert bit_bias.explained([by_content], "roughness").value == pytest.approx(1)
-    assert bias_views._follows([{**by_place, "method": "SIREN, values, reversed"}], "SIREN, values")[1]
-    assert not bias_views._follows([{**by_content, "method": "SIREN, values, reversed"}], "SIREN, values")[1]
+    assert bias_views._follows(
+        [{**by_place, "method": "SIREN, values, reversed"}], "SIREN, values"
+    )[1]
+    assert not bias_views._follows(
+        [{**by_content, "method": "SIREN, values, reversed"}], "SIREN, values"
+    )[1]
 
 
 def test_roughness_of_known_planes():
@@ -53,20 +69,26 @@ def test_roughness_of_known_planes():
 
 
 def test_rows_tell_when_each_plane_arrived(tmp_path):
-    rows = bit_bias.run([replace(SMALL, planes=list(range(8))[::-1]), replace(SMALL, method="plain")], tmp_path)
+    rows = bit_bias.run(
+        [replace(SMALL, planes=list(range(8))[::-1]), replace(SMALL, method="plain")], tmp_path
+    )
     moved, plain = rows.values()
     assert moved["roughness"] == plain["roughness"][::-1]
     assert moved["planes"] == list(range(8))[::-1]
     for found in rows.values():
         assert max(found["reached"]["0"]) == found["iterations"]
-        assert all(a <= b for a, b in zip(found["reached"]["0.01"], found["reached"]["0"], strict=True))
+        assert all(
+            a <= b for a, b in zip(found["reached"]["0.01"], found["reached"]["0"], strict=True)
+        )
 
 
 def test_a_case_fits_the_planes_that_it_names(tmp_path):
     case = replace(SMALL, planes=[7] * 8, max_iterations=1)
     assert set(np.unique(case.load().words)) <= {0, 255}
     one = run_cases([case], tmp_path)[case.label]
-    assert run_cases([replace(case, planes=[6] * 8)], tmp_path)[case.label]["signal"] != one["signal"]
+    assert (
+        run_cases([replace(case, planes=[6] * 8)], tmp_path)[case.label]["signal"] != one["signal"]
+    )
 
 
 def test_control_orders():
@@ -78,8 +100,9 @@ def test_control_orders():
 
 def test_every_network_is_asked_for_values_and_for_bits():
     cases = bit_bias.cases(SMALL, {"SIREN": 0.25})
-    assert {(c.network, c.formulation) for c in cases} >= {(n, f) for n in bit_bias.NETWORKS.values()
-                                                          for f in ("amplitude", "bit_coordinate")}  # fmt: skip
+    assert {(c.network, c.formulation) for c in cases} >= {
+        (n, f) for n in bit_bias.NETWORKS.values() for f in ("amplitude", "bit_coordinate")
+    }
     assert {c.method: c.learning_rate for c in cases}["SIREN, values"] == 0.25
     assert {c.method: c.learning_rate for c in cases}["SIREN, bit coordinate"] == 1e-3
 
@@ -89,9 +112,19 @@ def test_every_network_is_asked_for_values_and_for_bits():
 
 def test_waves_go_from_constant_to_alternating():
     assert [f"{bit_spectrum.wave(run):016b}" for run in bit_spectrum.RUNS] == [
-        "1" * 16, "1" * 8 + "0" * 8, "1111000011110000", "1100110011001100", "10" * 8,
-    ]  # fmt: skip
-    assert [int(bit_spectrum.changes(bit_spectrum.wave(run))) for run in bit_spectrum.RUNS] == [0, 1, 3, 7, 15]
+        "1" * 16,
+        "1" * 8 + "0" * 8,
+        "1111000011110000",
+        "1100110011001100",
+        "10" * 8,
+    ]
+    assert [int(bit_spectrum.changes(bit_spectrum.wave(run))) for run in bit_spectrum.RUNS] == [
+        0,
+        1,
+        3,
+        7,
+        15,
+    ]
     assert bit_spectrum.predicted("Gray-coded bits") == [0.5, 2.5, 6.5, 14.5, 0.5]
 
 
@@ -102,7 +135,9 @@ def test_bands_differ_along_the_bit_axis_only(order):
     for k, run in enumerate(bit_spectrum.RUNS):
         band = picture[lines == k]
         assert set(np.unique(band)) == {bit_spectrum.wave(run), 0xFFFF ^ bit_spectrum.wave(run)}
-        assert np.array_equal(band >> 15, picture[lines == 0][: len(band)] >> 15)  # all waves begin with a 1
+        assert np.array_equal(
+            band >> 15, picture[lines == 0][: len(band)] >> 15
+        )  # all waves begin with a 1
 
 
 def test_a_picture_without_room_for_the_colours_is_an_error(tmp_path):
@@ -112,14 +147,22 @@ def test_a_picture_without_room_for_the_colours_is_an_error(tmp_path):
 
 def spectral_row(method, arrivals, picture="a"):
     ber = [[float(at > i) for at in arrivals] for i in range(60)]
-    return {"method": method, "signal": {"name": picture}, "lossless": True,
-            "bands": {"iteration": list(range(60)), "ber": ber}}  # fmt: skip
+    return {
+        "method": method,
+        "signal": {"name": picture},
+        "lossless": True,
+        "bands": {"iteration": list(range(60)), "ber": ber},
+    }
 
 
 def test_predictions_are_judged_by_the_order_and_undecided_without_arrivals():
-    given = {"bit coordinate": [10, 11, 12, 13, 14], "axis shrunk to 1/4": [5, 10, 20, 30, 40],
-             "axis stretched by 4": [10, 12, 11, 10, 11], "Gray-coded bits": [5, 10, 20, 30, 6],
-             "bit heads": [12, 10, 11, 10, 12]}  # fmt: skip
+    given = {
+        "bit coordinate": [10, 11, 12, 13, 14],
+        "axis shrunk to 1/4": [5, 10, 20, 30, 40],
+        "axis stretched by 4": [10, 12, 11, 10, 11],
+        "Gray-coded bits": [5, 10, 20, 30, 6],
+        "bit heads": [12, 10, 11, 10, 12],
+    }
     rows = [spectral_row(method, at) for method, at in given.items()]
     assert [v.verdict for v in bit_spectrum.verdicts(rows)] == ["reproduced"] * 5
     rows[3] = spectral_row("Gray-coded bits", [10, 11, 12, 13, 14])

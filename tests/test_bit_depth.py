@@ -8,14 +8,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import lossless_inr_lite as lil
-from lossless_inr_lite import depth_study, depth_views, extrapolation, interval_network, local_network
 from lossless_inr_lite.__main__ import main
-from lossless_inr_lite.bit_depth import METHODS, cut, expand, expand_signal, inside
-from lossless_inr_lite.contours import contour_regions
+from lossless_inr_lite.companion.chapters.c14_bit_depth_expansion import figures as depth_views
+from lossless_inr_lite.companion.chapters.c14_bit_depth_expansion import study as depth_study
 from lossless_inr_lite.errors import InputError
-from lossless_inr_lite.image_files import write_image
-from lossless_inr_lite.metrics import psnr
-from lossless_inr_lite.zero_shot import BAND, Surroundings, linear
+from lossless_inr_lite.expansion import extrapolation, interval_network, local_network
+from lossless_inr_lite.expansion.contours import contour_regions
+from lossless_inr_lite.expansion.linear_predictor import BAND, Surroundings, linear
+from lossless_inr_lite.expansion.methods import METHODS, cut, expand, expand_signal, inside
+from lossless_inr_lite.signals.image_files import write_image
+from lossless_inr_lite.signals.metrics import psnr
 
 RULES = ("zero_padding", "ideal_gain", "bit_replication", "mid_point", "contour_regions", "linear")
 TRAINED = tuple(name for name in METHODS if name not in RULES)
@@ -53,8 +55,16 @@ def test_rules_keep_every_bit_that_they_were_given(method, picture):
 
 
 @pytest.mark.parametrize("method", TRAINED)
-@pytest.mark.parametrize(("low", "high", "shape"), [(1, 8, (9, 8, 3)), (2, 3, (1, 1, 1)), (8, 16, (6, 9, 4)),
-                                                    (15, 16, (5, 4, 2)), (1, 16, (4, 4, 1))])  # fmt: skip
+@pytest.mark.parametrize(
+    ("low", "high", "shape"),
+    [
+        (1, 8, (9, 8, 3)),
+        (2, 3, (1, 1, 1)),
+        (8, 16, (6, 9, 4)),
+        (15, 16, (5, 4, 2)),
+        (1, 16, (4, 4, 1)),
+    ],
+)
 def test_networks_keep_every_bit_that_they_were_given(method, low, high, shape, rng, quick):
     words = rng.integers(0, 2**low, shape).astype(np.uint32)
     found = expand(words, low, high, method)
@@ -83,8 +93,14 @@ def test_bit_replication_from_8_to_16_is_the_ideal_gain():
 def test_the_ideal_gain_is_the_nearest_whole_number_and_needs_no_clamp(pair):
     low, high = pair
     words = np.unique(np.linspace(0, 2**low - 1, 300).astype(np.uint32))[None, :, None]
-    found, exact = expand(words, low, high, "ideal_gain").ravel(), [int(w) * (2**high - 1) for w in words.ravel()]
-    assert all(abs(2 * int(f) * (2**low - 1) - 2 * e) <= 2**low - 1 for f, e in zip(found, exact, strict=True))
+    found, exact = (
+        expand(words, low, high, "ideal_gain").ravel(),
+        [int(w) * (2**high - 1) for w in words.ravel()],
+    )
+    assert all(
+        abs(2 * int(f) * (2**low - 1) - 2 * e) <= 2**low - 1
+        for f, e in zip(found, exact, strict=True)
+    )
     lost = METHODS["ideal_gain"](words, low, high, 0, 1.0)
     assert lost.min() >= 0
     assert lost.max() < 2 ** (high - low)
@@ -94,7 +110,9 @@ def test_the_ideal_gain_is_the_nearest_whole_number_and_needs_no_clamp(pair):
 def test_replication_repeats_the_word(pair):
     low, high = pair
     words = np.unique(np.linspace(0, 2**low - 1, 50).astype(np.uint32))[None, :, None]
-    for word, found in zip(words.ravel(), expand(words, low, high, "bit_replication").ravel(), strict=True):
+    for word, found in zip(
+        words.ravel(), expand(words, low, high, "bit_replication").ravel(), strict=True
+    ):
         assert format(found, f"0{high}b") == (format(word, f"0{low}b") * 16)[:high]
 
 
@@ -114,7 +132,9 @@ def test_contours_make_a_ramp_of_a_staircase():
     found = expand(ramp >> 4, 4, 8, "contour_regions")
     middle = slice(16, 240)
     assert np.abs(found[middle].astype(int) - ramp[middle].astype(int)).max() <= 1
-    assert set(found[:16].ravel().tolist()) == {8}  # no darker border: half of 16, rounded to the even one
+    assert set(found[:16].ravel().tolist()) == {
+        8
+    }  # no darker border: half of 16, rounded to the even one
 
 
 def test_contours_measure_the_way_inside_the_region():
@@ -122,7 +142,9 @@ def test_contours_measure_the_way_inside_the_region():
     share = (contour_regions(words, 2, 6) + 0.5) / 16
     assert share.ravel()[1:5] == pytest.approx([1 / 5, 2 / 5, 3 / 5, 4 / 5])
     walled = np.array([[0, 1, 1], [3, 3, 1], [2, 1, 1]], dtype=np.uint32)[..., None]
-    darker = (contour_regions(walled, 2, 6) + 0.5) / 16  # the pixel at the end is six steps from the 0
+    darker = (
+        contour_regions(walled, 2, 6) + 0.5
+    ) / 16  # the pixel at the end is six steps from the 0
     assert darker[2, 1, 0] == pytest.approx(5 / 6)
 
 
@@ -139,7 +161,7 @@ def test_differences_are_neighbour_less_pixel_and_cut(rng):
 def test_memory_bands_change_nothing(monkeypatch, rng):
     words = rng.integers(0, 64, (20, 30, 3)).astype(np.uint32)
     whole = linear(words, 6, 12)
-    monkeypatch.setattr("lossless_inr_lite.zero_shot.BAND", 77)
+    monkeypatch.setattr("lossless_inr_lite.expansion.linear_predictor.BAND", 77)
     assert BAND > 600
     assert linear(words, 6, 12) == pytest.approx(whole, abs=1e-3)
 
@@ -151,7 +173,10 @@ def test_a_predictor_reads_a_slope(method, monkeypatch):
     rows, columns = np.mgrid[0:64, 0:64]
     truth = (rows * 1.9 + columns * 1.1 + 20).astype(np.uint32)[..., None]
     words = cut(truth, 8, 4)
-    assert psnr(expand(words, 4, 8, method), truth, 8) > psnr(expand(words, 4, 8, "mid_point"), truth, 8) + 2
+    assert (
+        psnr(expand(words, 4, 8, method), truth, 8)
+        > psnr(expand(words, 4, 8, "mid_point"), truth, 8) + 2
+    )
 
 
 def test_the_network_is_odd_in_the_differences_and_says_nothing_of_a_flat_place(rng):
@@ -230,8 +255,16 @@ def photo(tmp_path, rng):
 def test_the_command_writes_a_deeper_picture(low, high, photo, tmp_path, capsys):
     out = tmp_path / "new" / "out.png"
     chosen = [] if low is None else ["--from", str(low)]
-    assert main(["expand", str(photo), *chosen, "--to", str(high), "--method", "linear", "-o", str(out)]) == 0
-    assert f"{high} bits from the {low or 8} most significant ones of photo, by linear" in capsys.readouterr().out
+    assert (
+        main(
+            ["expand", str(photo), *chosen, "--to", str(high), "--method", "linear", "-o", str(out)]
+        )
+        == 0
+    )
+    assert (
+        f"{high} bits from the {low or 8} most significant ones of photo, by linear"
+        in capsys.readouterr().out
+    )
     found, kept = lil.load_image(out), low or 8
     assert found.num_bits == (8 if high == 8 else 16)
     assert found.samples.max() < 2**high
@@ -247,10 +280,16 @@ def test_the_command_takes_the_best_method_unless_told(photo, tmp_path, capsys, 
     ("arguments", "message"),
     [
         (["photo.png", "--to", "8", "-o", "o.png"], "8 bits are asked for and 8 are there"),
-        (["photo.png", "--from", "9", "--to", "16", "-o", "o.png"], "9 bits of photo are asked for, and it has 8"),
+        (
+            ["photo.png", "--from", "9", "--to", "16", "-o", "o.png"],
+            "9 bits of photo are asked for, and it has 8",
+        ),
         (["photo.png", "--from", "0", "--to", "8", "-o", "o.png"], "from_bits is 0"),
         (["photo.png", "--from", "-3", "--to", "8", "-o", "o.png"], "from_bits is -3"),
-        (["photo.png", "--to", "17", "-o", "o.png"], "to_bits is 17: allowed are whole numbers from 1 to 16"),
+        (
+            ["photo.png", "--to", "17", "-o", "o.png"],
+            "to_bits is 17: allowed are whole numbers from 1 to 16",
+        ),
         (["photo.png", "--to", "16", "--method", "magic", "-o", "o.png"], "unknown method 'magic'"),
         (["photo.png", "--to", "16", "-o", "o.wav"], "allowed suffixes"),
         (["photo.png", "--to", "16", "-o", "o.pgm"], "o.pgm cannot hold 3 channels"),
@@ -261,7 +300,9 @@ def test_the_command_takes_the_best_method_unless_told(photo, tmp_path, capsys, 
         (["none.png", "--to", "16", "-o", "o.png"], "none.png does not exist"),
     ],
 )
-def test_bad_input_is_one_sentence_and_exit_2(arguments, message, photo, tmp_path, monkeypatch, capsys):
+def test_bad_input_is_one_sentence_and_exit_2(
+    arguments, message, photo, tmp_path, monkeypatch, capsys
+):
     import tifffile
 
     monkeypatch.chdir(tmp_path)
@@ -294,7 +335,9 @@ def test_a_stretched_or_shallow_picture_is_no_truth(rng):
 
 
 def test_averaging_gives_bits_that_the_pixels_do_not_have(rng):
-    deep = depth_study.deepened(lil.Signal(rng.integers(0, 256, (64, 80, 1)).astype(np.uint8), 8), 12)
+    deep = depth_study.deepened(
+        lil.Signal(rng.integers(0, 256, (64, 80, 1)).astype(np.uint8), 8), 12
+    )
     assert (deep.num_bits, deep.samples.shape) == (16, (12, 12, 1))
     assert lil.genuineness(deep).genuine
 
@@ -305,7 +348,9 @@ def test_a_run_that_was_stopped_goes_on_and_notices_another_picture(tmp_path, rn
     rows = depth_study.run([picture], tmp_path)
     assert depth_study.run([picture], tmp_path) == rows
     assert [row["method"] for row in rows] == ["mid_point", "linear"]
-    other = depth_study.Picture(signal.with_samples(255 - signal.samples), "crop", ((4, 8),), ("mid_point",))
+    other = depth_study.Picture(
+        signal.with_samples(255 - signal.samples), "crop", ((4, 8),), ("mid_point",)
+    )
     assert depth_study.run([other], tmp_path)[0]["sha256"] != rows[0]["sha256"]
     assert depth_study.gains(rows, (4, 8), "linear", "mid_point").keys() == {"noise"}
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from lossless_inr_lite import InputError
-from lossless_inr_lite.bits import (
+from lossless_inr_lite.signals.bits import (
     bit_planes,
     error_ceiling,
     from_gray,
@@ -127,7 +127,9 @@ def test_rearranged_planes_stand_where_the_order_says(words, order):
     assert np.array_equal(rearrange_planes(moved, 8, np.argsort(order)), words)
 
 
-@pytest.mark.parametrize("order", [[0, 1], [0, 1, 3], [0, -1, 2], [0.5, 1, 2], "012", [True, False, 2]])
+@pytest.mark.parametrize(
+    "order", [[0, 1], [0, 1, 3], [0, -1, 2], [0.5, 1, 2], "012", [True, False, 2]]
+)
 def test_an_order_names_planes_that_there_are(order):
     with pytest.raises(InputError, match="must name 3 planes, each from 0 to 2"):
         rearrange_planes(np.zeros(2, np.uint32), 3, order)

@@ -11,10 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lossless_inr_lite as lil
-from lossless_inr_lite import max_convolution as mc
-from lossless_inr_lite import theory
-from lossless_inr_lite.bits import error_ceiling, quantise
-from lossless_inr_lite.bounds import (
+from lossless_inr_lite.companion.chapters.c09_upper_bound import study as theory
+from lossless_inr_lite.companion.paths import ROOT
+from lossless_inr_lite.companion.records import load_record
+from lossless_inr_lite.companion.statistics import rank_correlation
+from lossless_inr_lite.signals.bits import error_ceiling, quantise
+from lossless_inr_lite.signals.image_files import write_image
+from lossless_inr_lite.theory import max_convolution as mc
+from lossless_inr_lite.theory.bounds import (
     centres_a_side,
     constant,
     depth_bound,
@@ -22,18 +26,15 @@ from lossless_inr_lite.bounds import (
     grid_lipschitz,
     size_bound,
     upper_bound,
-)  # fmt: skip
-from lossless_inr_lite.image_files import write_image
-from lossless_inr_lite.intervals import rank_correlation
-from lossless_inr_lite.paths import ROOT
-from lossless_inr_lite.records import load_record
-from lossless_inr_lite.relu_networks import load_networks, save_networks
+)
+from lossless_inr_lite.theory.relu_networks import load_networks, save_networks
 
 # Numbers ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("num_bits", "d", "printed"), [(1, 2, 16), (2, 2, 1296), (4, 2, 810_000), (8, 2, 67_652_010_000), (1, 3, 64)]
+    ("num_bits", "d", "printed"),
+    [(1, 2, 16), (2, 2, 1296), (4, 2, 810_000), (8, 2, 67_652_010_000), (1, 3, 64)],
 )
 def test_the_bound_is_the_papers_column(num_bits, d, printed):
     """16, 1.30 K, 0.81 M, 67.7 G and 64, in units of C."""
@@ -63,11 +64,15 @@ def test_the_constant_by_hand():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((0, 1, 0.5), "d is 0"), ((65, 1, 0.5), "d is 65"), ((2, -1, 0.5), "Lipschitz constant is -1"),
-        ((2, float("nan"), 0.5), "Lipschitz constant is nan"), ((2, 1, 0), "tolerance is 0"),
-        ((2, 1, 1.5), "tolerance is 1.5"), ((2, 1, 0.5, 1, 1), r"interval is \[1, 1\]"),
+        ((0, 1, 0.5), "d is 0"),
+        ((65, 1, 0.5), "d is 65"),
+        ((2, -1, 0.5), "Lipschitz constant is -1"),
+        ((2, float("nan"), 0.5), "Lipschitz constant is nan"),
+        ((2, 1, 0), "tolerance is 0"),
+        ((2, 1, 1.5), "tolerance is 1.5"),
+        ((2, 1, 0.5, 1, 1), r"interval is \[1, 1\]"),
     ],
-)  # fmt: skip
+)
 def test_bad_numbers_are_named(arguments, message):
     with pytest.raises(lil.InputError, match=message):
         size_bound(*arguments)
@@ -88,7 +93,11 @@ def test_the_lipschitz_constant_of_a_grid():
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 8, 33])
 @pytest.mark.parametrize("d", [1, 2, 3])
 def test_the_network_is_the_maximum_of_the_cones(count, d, rng):
-    centres, values, points = rng.normal(size=(count, d)), rng.normal(size=count), rng.normal(size=(200, d))
+    centres, values, points = (
+        rng.normal(size=(count, d)),
+        rng.normal(size=count),
+        rng.normal(size=(200, d)),
+    )
     network = mc.max_convolution(centres, values, 1.7)
     cones = values - 1.7 * np.abs(points[:, None] - centres).sum(axis=2)
     np.testing.assert_allclose(network(points)[:, 0], cones.max(axis=1), atol=1e-13)
@@ -107,16 +116,26 @@ def random_function(d, lipschitz, seed):
 
     def function(x):
         along = x @ directions.T + phases
-        return lipschitz * (np.sin(along[:, :3] * frequencies) / frequencies + np.abs(along[:, 3:]) * signs).mean(1) / 2
+        return (
+            lipschitz
+            * (
+                np.sin(along[:, :3] * frequencies) / frequencies + np.abs(along[:, 3:]) * signs
+            ).mean(1)
+            / 2
+        )
 
     return function
 
 
 @settings(max_examples=40)
 @given(
-    d=st.integers(1, 3), lipschitz=st.integers(0, 8), parts=st.integers(1, 12), a=st.integers(-2, 2),
-    length=st.sampled_from([Fraction(1, 4), 1, 2]), seed=st.integers(0, 2**32 - 1),
-)  # fmt: skip
+    d=st.integers(1, 3),
+    lipschitz=st.integers(0, 8),
+    parts=st.integers(1, 12),
+    a=st.integers(-2, 2),
+    length=st.sampled_from([Fraction(1, 4), 1, 2]),
+    seed=st.integers(0, 2**32 - 1),
+)
 def test_the_construction_keeps_error_size_and_depth(d, lipschitz, parts, a, length, seed):
     b = a + length
     tolerance = min(Fraction(1), Fraction(max(lipschitz, 1) * d * length) / parts)
@@ -192,12 +211,16 @@ def test_a_file_of_another_kind_is_refused(tmp_path, rng):
     whole = path.read_bytes()
     for content in (b"", whole[:-4], whole.replace(b'"layers\\": [', b'"layers\\": [9')):
         path.write_bytes(content)
-        with pytest.raises(lil.FileFormatError, match=r"w\.safetensors is not a file of constructed networks"):
+        with pytest.raises(
+            lil.FileFormatError, match=r"w\.safetensors is not a file of constructed networks"
+        ):
             load_networks(path)
 
 
 def test_binary_coordinates_store_the_same_samples():
-    deep = theory.stored_in_many_dimensions(theory.analog("camera", 9), 8)  # the largest power of two in 9 is 8
+    deep = theory.stored_in_many_dimensions(
+        theory.analog("camera", 9), 8
+    )  # the largest power of two in 9 is 8
     assert deep["d"] == [2, 6]
     assert deep["wrong_bits"] == [0, 0]
 
@@ -240,8 +263,15 @@ def test_arrivals_of_a_study_and_of_a_bisection():
 def test_the_measures_of_pictures_are_recorded(tmp_path, rng):
     write_image(tmp_path / "noise.png", rng.integers(0, 256, (16, 16, 3)).astype(np.uint8), 8)
     write_image(tmp_path / "flat.png", np.full((16, 16, 1), 7, np.uint8), 8)
-    command = [sys.executable, str(ROOT / "benchmarks" / "picture_measures.py"), "--signals", str(tmp_path)]
-    subprocess.run([*command, "--sizes", "8", "16", "--output", str(tmp_path / "m.json")], check=True)
+    command = [
+        sys.executable,
+        str(ROOT / "benchmarks" / "picture_measures.py"),
+        "--signals",
+        str(tmp_path),
+    ]
+    subprocess.run(
+        [*command, "--sizes", "8", "16", "--output", str(tmp_path / "m.json")], check=True
+    )
     rows = json.loads((tmp_path / "m.json").read_text())["rows"]
     assert rows["flat, 8"]["total_variation"] == 0
     assert 0.5 < rows["noise, 16"]["total_variation"] < 0.8  # two thirds of 15 / 16 is expected

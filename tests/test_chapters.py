@@ -11,12 +11,16 @@ import pytest
 import yaml
 
 import lossless_inr_lite as lil
-from lossless_inr_lite import InputError, batch, bit_depth, bit_spectrum, sound_study
-from lossless_inr_lite.baselines import METHODS, OURS
-from lossless_inr_lite.bit_bias import METHODS as METHODS_OF_BIAS
-from lossless_inr_lite.image_files import write_image
-from lossless_inr_lite.parameters import Vocabulary, check_parameters
-from lossless_inr_lite.paths import NOTEBOOKS, PARAMS
+from lossless_inr_lite import InputError
+from lossless_inr_lite.companion import batch
+from lossless_inr_lite.companion.chapters import c11_bit_spectral_bias as bit_spectrum
+from lossless_inr_lite.companion.chapters.c05_baselines import METHODS, OURS
+from lossless_inr_lite.companion.chapters.c10_bit_bias.study import METHODS as METHODS_OF_BIAS
+from lossless_inr_lite.companion.chapters.c12_audio import study as sound_study
+from lossless_inr_lite.companion.parameters import Vocabulary, check_parameters
+from lossless_inr_lite.companion.paths import NOTEBOOKS, PARAMS
+from lossless_inr_lite.expansion import methods as bit_depth
+from lossless_inr_lite.signals.image_files import write_image
 
 NAMES = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
 PROFILES = ("smoke", "lite", "paper")
@@ -60,7 +64,9 @@ def test_cells_are_few_and_short(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_figures_have_name_caption_and_alt_text(name):
-    drawing = [c for c in code_cells(name) if c.source.rstrip().endswith(");") or "plots." in c.source]
+    drawing = [
+        c for c in code_cells(name) if c.source.rstrip().endswith(");") or "plots." in c.source
+    ]
     drawing = [c for c in drawing if "import" not in c.source]
     assert drawing
     for cell in drawing:
@@ -97,9 +103,13 @@ def smoke(tmp_path_factory):
     """All notebooks at the smoke profile, in a folder of their own."""
     folder, done = tmp_path_factory.mktemp("smoke"), {}
     for name in NAMES:
-        values = yaml.safe_load((PARAMS / f"{name}.smoke.yaml").read_text()) | {"output_dir": str(folder / name)}
+        values = yaml.safe_load((PARAMS / f"{name}.smoke.yaml").read_text()) | {
+            "output_dir": str(folder / name)
+        }
         path = folder / f"{name}.ipynb"
-        papermill.execute_notebook(NOTEBOOKS / f"{name}.ipynb", path, values, progress_bar=False, cwd=folder)
+        papermill.execute_notebook(
+            NOTEBOOKS / f"{name}.ipynb", path, values, progress_bar=False, cwd=folder
+        )
         record = json.loads((folder / name / "record.json").read_text())
         done[name] = folder / name, record
     return done
@@ -124,7 +134,9 @@ def test_bit_planes_chapter_finds_the_fake(smoke):
 def test_fitting_chapter_certifies_both_bit_formulations(smoke):
     folder, record = smoke["02_image_fitting"]
     assert set(record["fits"]) == {
-        f"{p}/{f}" for p in ("astronaut", "radiograph") for f in ("bit_coordinate", "bit_heads", "amplitude")
+        f"{p}/{f}"
+        for p in ("astronaut", "radiograph")
+        for f in ("bit_coordinate", "bit_heads", "amplitude")
     }
     for label, fit in record["fits"].items():
         picture, formulation = label.split("/")
@@ -134,7 +146,9 @@ def test_fitting_chapter_certifies_both_bit_formulations(smoke):
             assert fit["lossless"] is True
             assert fit["certificate"]["lossless"] is True
             assert lil.decode(path).sha256 == fit["signal"]["sha256"]
-    pair = (record["fits"][f"astronaut/{f}"]["samples_seen"] for f in ("amplitude", "bit_coordinate"))
+    pair = (
+        record["fits"][f"astronaut/{f}"]["samples_seen"] for f in ("amplitude", "bit_coordinate")
+    )
     amplitude, coordinate = pair
     assert amplitude <= coordinate * 1.01
     assert (folder / "fit.mp4").stat().st_size > 1000
@@ -143,7 +157,10 @@ def test_fitting_chapter_certifies_both_bit_formulations(smoke):
 def test_fast_chapter_certifies_and_beats_the_papers_recipe(smoke):
     folder, record = smoke["03_fast_fitting"]
     assert record["fits"]["astronaut/fast"]["lossless"] is True
-    assert lil.decode(folder / "astronaut.safetensors").sha256 == record["fits"]["astronaut/fast"]["signal"]["sha256"]
+    assert (
+        lil.decode(folder / "astronaut.safetensors").sha256
+        == record["fits"]["astronaut/fast"]["signal"]["sha256"]
+    )
     assert record["facts"]["samples"]["fast"] < record["facts"]["samples"]["paper"]
     assert record["facts"]["ablation"]["FAST"] == 0
 
@@ -161,11 +178,15 @@ def test_baselines_chapter_has_a_row_for_every_method(smoke):
         assert fit["lossless"] is (fit["wrong_bits"] == 0)
         assert fit["reference"] or fit["checkpoints"]
     assert record["facts"]["sweep"].keys() == {OURS, *METHODS}
-    assert {v["row"] for v in record["verdicts"]} >= {f"table1/Kodak/{m}" for m in ("ours", *METHODS)}
+    assert {v["row"] for v in record["verdicts"]} >= {
+        f"table1/Kodak/{m}" for m in ("ours", *METHODS)
+    }
     assert (folder / "all_methods.mp4").stat().st_size > 1000
 
 
-@pytest.mark.parametrize(("name", "methods"), [("06_backbones", 8), ("07_hypothesis", 11), ("08_ablations", 7)])
+@pytest.mark.parametrize(
+    ("name", "methods"), [("06_backbones", 8), ("07_hypothesis", 11), ("08_ablations", 7)]
+)
 def test_study_chapters_keep_every_fit(smoke, name, methods):
     _, record = smoke[name]
     assert len({fit["method"] for fit in record["fits"].values()}) == methods
@@ -185,8 +206,15 @@ def test_bias_chapters_measure_every_method(smoke):
 def test_sound_chapter_certifies_its_floats(smoke):
     folder, record = smoke["12_audio"]
     assert record["fits"]["float"]["signal"]["subtype"] == "FLOAT"
-    assert {fit["method"] for name, fit in record["fits"].items() if name != "float"} == set(sound_study.METHODS)
-    assert {v["row"] for v in record["verdicts"]} >= {"fig12", "table9/SIREN", "table9/DINER", "table9/ours"}
+    assert {fit["method"] for name, fit in record["fits"].items() if name != "float"} == set(
+        sound_study.METHODS
+    )
+    assert {v["row"] for v in record["verdicts"]} >= {
+        "fig12",
+        "table9/SIREN",
+        "table9/DINER",
+        "table9/ours",
+    }
     assert (folder / "float.safetensors").is_file()
 
 
@@ -196,16 +224,33 @@ def test_ternary_chapter_certifies_its_file(smoke):
     assert ternary["lossless"] is True
     assert (folder / "ternary.trits").stat().st_size == ternary["certificate"]["file_bytes"]
     assert lil.decode(folder / "ternary.trits").sha256 == ternary["signal"]["sha256"]
-    assert {row["how"] for row in record["facts"]["precision"]} == {"floats", "after training", "in training"}
-    assert {v["row"] for v in record["verdicts"]} >= {"fig10", "fig10-sine", "table4/ours", "table4/SIREN"}
+    assert {row["how"] for row in record["facts"]["precision"]} == {
+        "floats",
+        "after training",
+        "in training",
+    }
+    assert {v["row"] for v in record["verdicts"]} >= {
+        "fig10",
+        "fig10-sine",
+        "table4/ours",
+        "table4/SIREN",
+    }
 
 
 def test_depth_chapter_keeps_every_interval_and_refuses_the_fake(smoke):
     _, record = smoke["14_bit_depth_expansion"]
     rows = record["facts"]["rows"]
     assert {row["method"] for row in rows} == set(bit_depth.METHODS)
-    assert {(row["from_bits"], row["to_bits"]) for row in rows} == {(4, 8), (8, 16), (8, 12), (6, 16)}
-    assert any("cannot judge" in report.get("refused", "") for report in record["facts"]["genuineness"].values())
+    assert {(row["from_bits"], row["to_bits"]) for row in rows} == {
+        (4, 8),
+        (8, 16),
+        (8, 12),
+        (6, 16),
+    }
+    assert any(
+        "cannot judge" in report.get("refused", "")
+        for report in record["facts"]["genuineness"].values()
+    )
     said = {v["row"]: v["verdict"] for v in record["verdicts"] if v["row"]}
     assert {row for row, v in said.items() if v == "not attempted"} == {
         f"table5/{name}" for name in ("BECNN/16", "BitNet/16", "ABCD/16", "ABCD/12")
@@ -216,7 +261,10 @@ def test_depth_chapter_keeps_every_interval_and_refuses_the_fake(smoke):
 def test_compression_chapter_counts_every_byte(smoke):
     _, record = smoke["15_lossless_compression"]
     facts = record["facts"]
-    assert all(row["exact"] and row["bytes"] > row["payload_bytes"] for row in facts["sets"] + facts["pictures"])
+    assert all(
+        row["exact"] and row["bytes"] > row["payload_bytes"]
+        for row in facts["sets"] + facts["pictures"]
+    )
     assert facts["ablation"].keys() == {
         "coordinates",
         "+ prefix",
@@ -231,15 +279,26 @@ def test_theory_chapter_stores_the_picture_exactly(smoke):
     folder, record = smoke["09_upper_bound"]
     assert len(list(folder.glob("stored_*.safetensors"))) == 16
     assert {v["row"] for v in record["verdicts"]} >= {"eq6-n8-d5", "limitation", "eq6-order"}
-    assert all(row["wrong_float32"] == row["wrong_float64"] == 0 for row in record["facts"]["stored"])
-    assert all(v["verdict"] == "reproduced" for v in record["verdicts"] if v["item"] == "our question")
+    assert all(
+        row["wrong_float32"] == row["wrong_float64"] == 0 for row in record["facts"]["stored"]
+    )
+    assert all(
+        v["verdict"] == "reproduced" for v in record["verdicts"] if v["item"] == "our question"
+    )
 
 
 def test_a_users_own_picture(tmp_path, rng):
     samples = rng.integers(0, 256, (9, 12, 1)).astype(np.uint8)
     write_image(tmp_path / "photo.png", samples, 8)
-    values = {"profile": "smoke", "signal": "photo.png", "size": 6, "hidden_features": 48, "hidden_layers": 2,
-              "movie_frames": 0, "output_dir": "runs/photo"}  # fmt: skip
+    values = {
+        "profile": "smoke",
+        "signal": "photo.png",
+        "size": 6,
+        "hidden_features": 48,
+        "hidden_layers": 2,
+        "movie_frames": 0,
+        "output_dir": "runs/photo",
+    }
     command = [
         sys.executable,
         "-m",
@@ -265,7 +324,9 @@ def declared(**values):
 
 def test_an_unknown_parameter_is_named_with_the_known_ones():
     variables = declared(size=8, seed=0) | {"hiden_features": 3}
-    with pytest.raises(InputError, match=r"unknown parameter 'hiden_features': this notebook has seed, size"):
+    with pytest.raises(
+        InputError, match=r"unknown parameter 'hiden_features': this notebook has seed, size"
+    ):
         check_parameters(variables)
 
 
@@ -275,7 +336,10 @@ def test_an_unknown_parameter_is_named_with_the_known_ones():
         ({"size": "64"}, r"parameter size is '64': it should be a valid integer"),
         ({"size": 2}, r"parameter size is 2: it should be greater than or equal to 4"),
         ({"seed": 1.5}, "parameter seed is 1.5"),
-        ({"profile": "fast"}, r"parameter profile is 'fast': it should be 'smoke', 'lite', 'cpu' or 'paper'"),
+        (
+            {"profile": "fast"},
+            r"parameter profile is 'fast': it should be 'smoke', 'lite', 'cpu' or 'paper'",
+        ),
         ({"network": "mlp"}, r"unknown value of parameter network 'mlp': allowed are diner, finer"),
         ({"device": "tpu"}, r"unknown value of parameter device 'tpu'"),
         ({"max_seconds": 0.0}, "greater than 0"),
@@ -292,11 +356,15 @@ def test_a_whole_number_is_a_fine_number_of_seconds():
 
 
 def test_a_misspelt_parameter_stops_the_notebook_before_any_work(tmp_path):
-    with pytest.raises(papermill.PapermillExecutionError, match="unknown parameter 'hiden_features'"):
+    with pytest.raises(
+        papermill.PapermillExecutionError, match="unknown parameter 'hiden_features'"
+    ):
         papermill.execute_notebook(
-            NOTEBOOKS / "02_image_fitting.ipynb", tmp_path / "o.ipynb",
-            {"hiden_features": 8, "output_dir": str(tmp_path / "out")}, progress_bar=False,
-        )  # fmt: skip
+            NOTEBOOKS / "02_image_fitting.ipynb",
+            tmp_path / "o.ipynb",
+            {"hiden_features": 8, "output_dir": str(tmp_path / "out")},
+            progress_bar=False,
+        )
     assert not (tmp_path / "out").exists()
 
 
@@ -304,10 +372,16 @@ def test_the_batch_runs_on_when_one_notebook_fails(tmp_path, monkeypatch, capsys
     """Two notebooks, the first of which raises: the second still runs, and the exit code says so."""
     monkeypatch.setattr(batch, "NOTEBOOKS", tmp_path)
     monkeypatch.setattr(batch, "PARAMS", tmp_path)
-    monkeypatch.setattr(batch, "run_folder", lambda profile, name: tmp_path / "runs" / profile / name)
+    monkeypatch.setattr(
+        batch, "run_folder", lambda profile, name: tmp_path / "runs" / profile / name
+    )
     for name, source in (("a", "raise ValueError('no luck')"), ("b", "print(1)")):
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
-        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        notebook.metadata["kernelspec"] = {
+            "name": "python3",
+            "display_name": "Python 3",
+            "language": "python",
+        }
         nbformat.write(notebook, tmp_path / f"{name}.ipynb")
         (tmp_path / f"{name}.smoke.yaml").write_text("{}\n")
     assert batch.main(["--profile", "smoke"]) == 1

@@ -7,7 +7,7 @@ import pytest
 
 import lossless_inr_lite as lil
 from lossless_inr_lite.__main__ import main
-from lossless_inr_lite.image_files import write_image
+from lossless_inr_lite.signals.image_files import write_image
 
 FIT = ["--recipe", "paper", "--hidden-features", "24", "--hidden-layers", "2", "--seed", "1"]
 
@@ -36,8 +36,17 @@ def test_fit_verify_decode_info(photo, fitted, tmp_path, capsys):
     assert main(["info", str(fitted)]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["lossless"] is True
-    assert {"num_parameters", "num_bits", "shape", "formulation", "network", "recipe", "sha256_samples",
-            "sha256_weights", "smallest_margin"} <= facts.keys()  # fmt: skip
+    assert {
+        "num_parameters",
+        "num_bits",
+        "shape",
+        "formulation",
+        "network",
+        "recipe",
+        "sha256_samples",
+        "sha256_weights",
+        "smallest_margin",
+    } <= facts.keys()
 
 
 def test_info_of_a_picture_is_its_genuineness(photo, capsys):
@@ -72,8 +81,14 @@ def test_a_budget_that_ends_first_keeps_the_file(photo, tmp_path, capsys):
         (["fit", "missing.png", "-o", "o.safetensors"], "missing.png does not exist"),
         (["fit", "astronaut", "-o", "o.png"], "suffix .safetensors is needed"),
         (["fit", "missing.png", "-o", "new/o.safetensors"], "missing.png does not exist"),
-        (["fit", "astronaut", "--hidden-layers", "10000000", "-o", "o.safetensors"], "whole numbers from 1 to 64"),
-        (["fit", "astronaut", "-o", "/proc/none/o.safetensors"], "cannot write into the folder /proc/none"),
+        (
+            ["fit", "astronaut", "--hidden-layers", "10000000", "-o", "o.safetensors"],
+            "whole numbers from 1 to 64",
+        ),
+        (
+            ["fit", "astronaut", "-o", "/proc/none/o.safetensors"],
+            "cannot write into the folder /proc/none",
+        ),
         (["fit", "astronaut", "--size", "900", "-o", "o.safetensors"], "size 900 is larger"),
         (["fit", "astronaut", "--network", "mlp", "-o", "o.safetensors"], "unknown network 'mlp'"),
         (["fit", "astronaut", "--num-bits", "16", "-o", "o.safetensors"], "not the 16"),

@@ -25,23 +25,50 @@ from lossless_inr_lite.codec.integer_network import LARGEST, Layer
 from lossless_inr_lite.codec.learning import SMALL_SETS, Plan, contexts, learn
 from lossless_inr_lite.codec.names import pack_names, successor, unpack_names, unsafe
 from lossless_inr_lite.codec.photo_learning import learn_network, samples_of
-from lossless_inr_lite.codec.photo_prior import OWN, REACH, Mixture, PhotoPrior, binary_logarithm, view
+from lossless_inr_lite.codec.photo_prior import (
+    OWN,
+    REACH,
+    Mixture,
+    PhotoPrior,
+    binary_logarithm,
+    view,
+)
 from lossless_inr_lite.codec.priors import FOLDER, load_prior, prior_names
-from lossless_inr_lite.codec.single_picture import fit_picture, sides_of, smallest_side, total_bits, unpack
-from lossless_inr_lite.codec.standard import CODECS, mosaic, smallest
-from lossless_inr_lite.codec.study import as_signals, load_set
-from lossless_inr_lite.codec.tables import exponential_table, frequencies, frequency_table, logistic_table
+from lossless_inr_lite.codec.single_picture import (
+    fit_picture,
+    sides_of,
+    smallest_side,
+    total_bits,
+    unpack,
+)
+from lossless_inr_lite.codec.tables import (
+    exponential_table,
+    frequencies,
+    frequency_table,
+    logistic_table,
+)
 from lossless_inr_lite.codec.wavefront import causal_offsets, reach_of, wavefront
+from lossless_inr_lite.companion.chapters.c15_lossless_compression.standard_codecs import (
+    CODECS,
+    mosaic,
+    smallest,
+)
+from lossless_inr_lite.companion.chapters.c15_lossless_compression.study import as_signals, load_set
 from lossless_inr_lite.errors import FileFormatError, InputError
-from lossless_inr_lite.image_files import write_image
-from lossless_inr_lite.signals import Signal, load_image
+from lossless_inr_lite.signals.image_files import write_image
+from lossless_inr_lite.signals.signal import Signal, load_image
 
 
 def picture(shape, num_bits=8, name="picture.png", seed=0):
     """Something smooth with noise, of any shape and depth."""
     generator = np.random.default_rng(seed)
     y, x, c = np.mgrid[: shape[0], : shape[1], : shape[2]]
-    smooth = 0.5 + 0.2 * np.sin(x / 5 + c) + 0.2 * np.cos(y / 3) + 0.02 * generator.standard_normal(shape)
+    smooth = (
+        0.5
+        + 0.2 * np.sin(x / 5 + c)
+        + 0.2 * np.cos(y / 3)
+        + 0.02 * generator.standard_normal(shape)
+    )
     return Signal((np.clip(smooth, 0, 1) * (2**num_bits - 1)).astype(np.uint16), num_bits, name)
 
 
@@ -62,13 +89,17 @@ def with_header(data, change):
     header = json.loads(zlib.decompress(data[PREFIX.size : PREFIX.size + size]))
     change(header)
     packed = zlib.compress(json.dumps(header).encode())
-    return sealed(PREFIX.pack(MARK, 1, len(packed)) + packed + data[PREFIX.size + size : -FILE_DIGEST])
+    return sealed(
+        PREFIX.pack(MARK, 1, len(packed)) + packed + data[PREFIX.size + size : -FILE_DIGEST]
+    )
 
 
 # Round trips ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 9, 3), (9, 1, 3), (2, 3, 2), (13, 17, 1), (20, 16, 3), (8, 8, 4)])
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 1), (1, 9, 3), (9, 1, 3), (2, 3, 2), (13, 17, 1), (20, 16, 3), (8, 8, 4)]
+)
 @pytest.mark.parametrize("num_bits", [1, 8, 12, 16])
 def test_every_shape_and_depth_comes_back(shape, num_bits):
     signals = [picture(shape, num_bits)]
@@ -76,14 +107,19 @@ def test_every_shape_and_depth_comes_back(shape, num_bits):
 
 
 def test_pictures_of_different_kinds_come_back_in_their_order():
-    signals = [picture((8, 9, 3), name="a"), picture((8, 9, 1), 16, "b"), picture((8, 9, 3), name="c", seed=1)]
+    signals = [
+        picture((8, 9, 3), name="a"),
+        picture((8, 9, 1), 16, "b"),
+        picture((8, 9, 3), name="c", seed=1),
+    ]
     signals.append(Signal(np.arange(-6, 6).reshape(3, 4, 1).astype(np.int16), 16, "signed"))
     assert same(decode(encode(signals)), signals)
 
 
 @settings(max_examples=25, deadline=None)
 @given(
-    arrays.arrays(np.uint8, st.tuples(*[st.integers(1, 7)] * 2, st.integers(1, 4))), st.sampled_from(["photo", "auto"])
+    arrays.arrays(np.uint8, st.tuples(*[st.integers(1, 7)] * 2, st.integers(1, 4))),
+    st.sampled_from(["photo", "auto"]),
 )
 def test_any_samples_come_back(samples, prior):
     signals = [Signal(samples, 8, "x")]
@@ -108,7 +144,9 @@ def test_level_0_has_its_weights_in_the_file():
     signal = load_image("camera", 16)
     side = smallest_side(signal.samples[..., 0], ((4, 4, 4), (8, 8, 8)), iterations=60)
     sides = sides_of(fit_picture(signal.samples[..., 0], (4, 4, 4), iterations=60)).values()
-    assert total_bits(signal.samples[..., 0], side) <= min(total_bits(signal.samples[..., 0], s) for s in sides)
+    assert total_bits(signal.samples[..., 0], side) <= min(
+        total_bits(signal.samples[..., 0], s) for s in sides
+    )
     writer = BitWriter(signal.words.ravel())
     unpack(side).code(writer, 1, (16, 16, 1))
     back = unpack(side).code(BitReader(writer.to_bytes()), 1, (16, 16, 1))
@@ -135,7 +173,9 @@ def test_level_2_is_kept_only_where_it_pays():
     assert parse(sent).parts[0].group.level == 2
     assert len(sent) < len(plain)
     assert same(decode(sent), [odd])
-    noise = Signal(np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype(np.uint8), 8, "noise")
+    noise = Signal(
+        np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype(np.uint8), 8, "noise"
+    )
     assert len(encode([noise], level=2)) == len(encode([noise]))
 
 
@@ -146,7 +186,9 @@ def test_biases_move_the_result_by_their_step():
     moved = layers_of(adapted(prior, side))[-1]
     x = np.zeros((1, layers[-1].weight.shape[1]))
     assert np.array_equal(moved(x) - layers[-1](x), np.full((1, len(moved.bias)), 2.0**10))
-    deltas = zlib.decompress(learn_side(prior, np.zeros((2, 28, 28, 1), np.uint32), 8, iterations=3))
+    deltas = zlib.decompress(
+        learn_side(prior, np.zeros((2, 28, 28, 1), np.uint32), 8, iterations=3)
+    )
     assert len(deltas) == sum(len(layer.bias) for layer in layers)
 
 
@@ -173,7 +215,9 @@ TABLES = "37710e51ef62a302"
 def test_the_coder_writes_these_bytes_and_no_others():
     """Every frequency once, also the extreme ones: another version of the coder must not read files differently."""
     ones = np.arange(1, 2**16)
-    bits = ((ones * 40503) % 2**16 < ones).astype(np.int64)  # about as probable as they are said to be
+    bits = ((ones * 40503) % 2**16 < ones).astype(
+        np.int64
+    )  # about as probable as they are said to be
     writer = BitWriter(bits)
     writer.bits(ones, np.arange(len(ones)), 0)
     data = writer.to_bytes()
@@ -194,7 +238,9 @@ def test_containers_do_not_depend_on_threads():
     for threads in ("1", "3"):
         environment = {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
         command = [sys.executable, "-c", code, str(__file__).rsplit("/", 1)[0]]
-        done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            command, env=os.environ | environment, capture_output=True, text=True, check=True
+        )
         assert done.stdout.strip() == ours
 
 
@@ -211,8 +257,13 @@ def test_no_sum_of_a_shipped_prior_can_be_inexact(name):
 
 def test_the_order_of_a_sum_does_not_matter(rng):
     layer = load_prior("digits").layers[1]
-    x, order = np.floor(rng.random((50, layer.weight.shape[1])) * LARGEST), rng.permutation(layer.weight.shape[1])
-    assert np.array_equal(layer(x), Layer(layer.weight[:, order], layer.bias, layer.shift)(x[:, order]))
+    x, order = (
+        np.floor(rng.random((50, layer.weight.shape[1])) * LARGEST),
+        rng.permutation(layer.weight.shape[1]),
+    )
+    assert np.array_equal(
+        layer(x), Layer(layer.weight[:, order], layer.bias, layer.shift)(x[:, order])
+    )
 
 
 def test_a_rounded_layer_is_close_to_its_floats(rng):
@@ -295,7 +346,11 @@ def test_a_prior_learns_its_pictures():
     """Ten pictures of one bar at ten places: neighbours pay, and so does the prefix."""
     bars = np.stack([np.roll(DIGIT.samples[..., 0], shift, axis=1) for shift in range(-5, 5)])
     bits = {}
-    for name, offsets, prefix in (("place", [], "none"), ("bits", [], "bits"), ("near", SMALL_SETS, "table")):
+    for name, offsets, prefix in (
+        ("place", [], "none"),
+        ("bits", [], "bits"),
+        ("near", SMALL_SETS, "table"),
+    ):
         plan = Plan(offsets, (16, 16, 16), prefix, iterations=150, batch=1024, learning_rate=1e-2)
         meter = BitMeter(bars.astype(np.int64).ravel(), 8)
         assert np.array_equal(learn(bars, plan).code(meter, 10, (28, 28, 1))[..., 0], bars)
@@ -324,19 +379,38 @@ def test_all_names_come_back(names):
 
 @pytest.mark.parametrize(
     "name",
-    ["", "..", ".", "a/b.png", "a\\b.png", "/etc/x.png", "x\0.png", "C:x.png", "NUL.png", "x.png.", "\n", "é" * 200],
+    [
+        "",
+        "..",
+        ".",
+        "a/b.png",
+        "a\\b.png",
+        "/etc/x.png",
+        "x\0.png",
+        "C:x.png",
+        "NUL.png",
+        "x.png.",
+        "\n",
+        "é" * 200,
+    ],
 )
 def test_names_that_are_no_file_names_are_refused(name):
     assert unsafe(name)
 
 
 def test_ordinary_names_are_fine():
-    assert not any(map(unsafe, ["a.png", "Ünïcode 1.png", ".hidden.png", "a..b.png", "console.png"]))
+    assert not any(
+        map(unsafe, ["a.png", "Ünïcode 1.png", ".hidden.png", "a..b.png", "console.png"])
+    )
 
 
 @pytest.fixture
 def files(tmp_path):
-    samples = {"one.png": picture((9, 8, 3)), "two.tif": picture((9, 8, 1), 16), "three.ppm": picture((4, 5, 3))}
+    samples = {
+        "one.png": picture((9, 8, 3)),
+        "two.tif": picture((9, 8, 1), 16),
+        "three.ppm": picture((4, 5, 3)),
+    }
     for name, signal in samples.items():
         write_image(tmp_path / name, signal.samples, signal.num_bits)
     return tmp_path, [tmp_path / name for name in samples]
@@ -360,7 +434,10 @@ def test_nothing_is_overwritten_and_nothing_is_half_written(files, capsys):
     assert main(["decompress", str(folder / "x.lic"), "-o", str(folder / "out")]) == 2
     assert "two.tif exists" in capsys.readouterr().err
     assert [p.name for p in (folder / "out").iterdir()] == ["two.tif"]
-    assert main(["compress", str(paths[0]), str(folder / "gone.png"), "-o", str(folder / "y.lic")]) == 2
+    assert (
+        main(["compress", str(paths[0]), str(folder / "gone.png"), "-o", str(folder / "y.lic")])
+        == 2
+    )
     assert not (folder / "y.lic").exists()
     assert main(["compress", str(paths[0]), str(paths[0]), "-o", str(folder / "y.lic")]) == 2
     assert "same file name" in capsys.readouterr().err
@@ -449,7 +526,9 @@ def test_foreign_newer_and_bombs(tmp_path):
 
 def test_a_few_bytes_cannot_pretend_to_be_a_huge_picture():
     """Four bytes of noise behind a header that declares a million samples: the end of the bits is noticed."""
-    few = with_header(encode([picture((2, 2, 1))]), lambda h: h["groups"][0].update(shape=[1, 1_000_000, 1]))
+    few = with_header(
+        encode([picture((2, 2, 1))]), lambda h: h["groups"][0].update(shape=[1, 1_000_000, 1])
+    )
     with pytest.raises(FileFormatError, match="declares"):
         decode(few)
 

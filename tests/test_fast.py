@@ -8,11 +8,17 @@ from hypothesis import strategies as st
 
 import lossless_inr_lite as lil
 from lossless_inr_lite import SignalSpec
-from lossless_inr_lite.fast import Fast, _Wave
 from lossless_inr_lite.formulations import get_formulation
 from lossless_inr_lite.model import Architecture
 from lossless_inr_lite.networks import num_parameters
-from lossless_inr_lite.recipes import Choice, Chosen, default_tile, fast_choice, parameter_budget
+from lossless_inr_lite.training.fast import Fast, _Wave
+from lossless_inr_lite.training.recipes import (
+    Choice,
+    Chosen,
+    default_tile,
+    fast_choice,
+    parameter_budget,
+)
 
 
 def photo(name, num_bits, size, seed=0):
@@ -21,7 +27,9 @@ def photo(name, num_bits, size, seed=0):
     if num_bits == 8:
         return picture
     noise = np.random.default_rng(seed).integers(0, 256, picture.samples.shape)
-    return lil.Signal((picture.samples.astype(np.uint16) << 8) + noise.astype(np.uint16), 16, f"{name}16")
+    return lil.Signal(
+        (picture.samples.astype(np.uint16) << 8) + noise.astype(np.uint16), 16, f"{name}16"
+    )
 
 
 @given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 40))
@@ -31,18 +39,32 @@ def test_tiles_cover_every_position_and_are_not_smaller_than_asked(height, width
     positions = posed.positions(spec)
     assert positions.shape == (posed.groups(spec), np.prod(posed.tile_sides(spec)))
     assert np.array_equal(np.unique(positions), np.arange(height * width))
-    assert all(side >= min(tile, length) for side, length in zip(posed.tile_sides(spec), (height, width), strict=True))
+    assert all(
+        side >= min(tile, length)
+        for side, length in zip(posed.tile_sides(spec), (height, width), strict=True)
+    )
 
 
 @pytest.mark.parametrize(
     ("shape", "num_bits", "most"),
-    [((256, 256, 3), 8, 1_316_867), ((256, 256, 3), 16, 1_316_867), ((64, 64, 3), 8, 83_459), ((512, 768, 3), 8, None)],
+    [
+        ((256, 256, 3), 8, 1_316_867),
+        ((256, 256, 3), 16, 1_316_867),
+        ((64, 64, 3), 8, 83_459),
+        ((512, 768, 3), 8, None),
+    ],
 )
 def test_the_choice_stays_within_the_papers_size(shape, num_bits, most):
     spec = SignalSpec("s", shape, num_bits)
     full = fast_choice(spec, Choice())
     architecture = Architecture(
-        full.formulation, full.network, full.hidden_features, full.hidden_layers, "bce", full.tile, full.options
+        full.formulation,
+        full.network,
+        full.hidden_features,
+        full.hidden_layers,
+        "bce",
+        full.tile,
+        full.options,
     )
     with torch.device("meta"):
         size = num_parameters(architecture.build(spec, seed=None).network)
@@ -52,7 +74,9 @@ def test_the_choice_stays_within_the_papers_size(shape, num_bits, most):
     assert np.prod(get_formulation(full.formulation, full.tile).tile_sides(spec)) >= 1024
 
 
-@pytest.mark.parametrize("shape", [(5, 200, 3), (16, 1000, 1), (31, 64, 3), (100, 33, 4), (700, 1, 1)])
+@pytest.mark.parametrize(
+    "shape", [(5, 200, 3), (16, 1000, 1), (31, 64, 3), (100, 33, 4), (700, 1, 1)]
+)
 def test_tiles_of_thin_pictures_hold_1024_pixels_too(shape):
     spec = SignalSpec("s", shape, 8)
     sides = get_formulation("bit_heads", default_tile(spec)).tile_sides(spec)
@@ -101,7 +125,9 @@ def test_a_picture_with_black_tiles_is_trained_all_the_same():
 
 @pytest.mark.parametrize("channels", [1, 2, 4])
 def test_grey_and_alpha(channels):
-    samples = np.concatenate([lil.load_image("astronaut", size=33).samples] * 2, axis=2)[..., :channels]
+    samples = np.concatenate([lil.load_image("astronaut", size=33).samples] * 2, axis=2)[
+        ..., :channels
+    ]
     fit = lil.fit(lil.Signal(samples, 8, "p"), certify=False, max_seconds=60)
     assert fit.stopped == "lossless"
 
@@ -155,7 +181,9 @@ def test_a_collapsed_network_goes_back_to_its_last_good_weights(monkeypatch, dam
 
 def test_the_same_seed_gives_the_same_weights():
     picture = lil.load_image("astronaut", size=12)
-    one, two = (lil.fit(picture, seed=4, certify=False).model.network.state_dict() for _ in range(2))
+    one, two = (
+        lil.fit(picture, seed=4, certify=False).model.network.state_dict() for _ in range(2)
+    )
     assert all(torch.equal(one[name], two[name]) for name in one)
 
 

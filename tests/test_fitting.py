@@ -5,8 +5,8 @@ import pytest
 import torch
 
 import lossless_inr_lite as lil
-from lossless_inr_lite import full_batch
 from lossless_inr_lite.losses import LOSSES, Loss
+from lossless_inr_lite.training import full_batch
 
 SMALL = {"hidden_features": 24, "hidden_layers": 2, "recipe": "paper"}
 
@@ -20,8 +20,11 @@ def test_a_fit_is_certified_from_its_file_in_a_new_process(tmp_path, tiny, tiny_
     assert again.sha256_samples == tiny.sha256
     assert {way["batch"] for way in again.ways} == {257, 4096, 65536}
     assert {(way["threads"], way["precision"]) for way in again.ways} == {
-        (1, "float32"), (2, "float32"), (1, "float64"), (2, "float64")
-    }  # fmt: skip
+        (1, "float32"),
+        (2, "float32"),
+        (1, "float64"),
+        (2, "float64"),
+    }
     assert 0 < again.smallest_margin <= min(way["margin"] for way in again.ways)
 
 
@@ -61,14 +64,19 @@ def test_the_history_counts_what_was_done(tiny, tiny_fit):
 
 
 def test_chunks_change_nothing_but_the_memory(tiny):
-    fits = [lil.fit(tiny, max_iterations=20, chunk_samples=chunk, certify=False, **SMALL) for chunk in (10_000, 17)]
+    fits = [
+        lil.fit(tiny, max_iterations=20, chunk_samples=chunk, certify=False, **SMALL)
+        for chunk in (10_000, 17)
+    ]
     whole, parts = (fit.model.network.state_dict() for fit in fits)
     for name in whole:
         assert torch.allclose(whole[name], parts[name], atol=1e-5)
 
 
 def test_the_same_seed_gives_the_same_fit(tiny):
-    one, two, other = (lil.fit(tiny, max_iterations=15, seed=s, certify=False, **SMALL) for s in (3, 3, 4))
+    one, two, other = (
+        lil.fit(tiny, max_iterations=15, seed=s, certify=False, **SMALL) for s in (3, 3, 4)
+    )
     assert [e.loss for e in one.history.entries] == [e.loss for e in two.history.entries]
     assert [e.loss for e in one.history.entries] != [e.loss for e in other.history.entries]
 
@@ -146,7 +154,10 @@ def test_decisions_that_hang_on_rounding_are_not_taken_for_lossless(tiny, monkey
         ({"chunk_samples": 0}, "chunk_samples is 0"),
         ({"tile": 0}, "tile is 0"),
         ({"tile": 5}, "tile is 5: allowed are 1 to 4"),
-        ({"hidden_features": 400_000}, "hidden_features is 400000: allowed are whole numbers from 1 to 65536"),
+        (
+            {"hidden_features": 400_000},
+            "hidden_features is 400000: allowed are whole numbers from 1 to 65536",
+        ),
         ({"hidden_layers": 65}, "hidden_layers is 65: allowed are whole numbers from 1 to 64"),
         ({"formulation": ""}, "unknown formulation ''"),
         ({"hidden_features": 65_536}, r"needs about [\d.]+ GiB and [\d.]+ GiB are free.*--size"),
@@ -166,6 +177,8 @@ def test_an_absent_gpu_is_an_error(tiny):
 
 def test_sound_and_floats_become_lossless_too(rng):
     sound = lil.Signal(rng.standard_normal((20, 2)).astype(np.float32), 32, "noise", 8000, "FLOAT")
-    fit = lil.fit(sound, "bit_heads", hidden_features=64, hidden_layers=1, recipe="paper", max_seconds=60)
+    fit = lil.fit(
+        sound, "bit_heads", hidden_features=64, hidden_layers=1, recipe="paper", max_seconds=60
+    )
     assert fit.lossless
     assert fit.model.signal().samples.tobytes() == sound.samples.tobytes()

@@ -23,7 +23,15 @@ def sound():
 @each_network
 def test_every_network_poses_every_problem(tmp_path, name, formulation, signal):
     fit = lil.fit(
-        signal, formulation, name, 5, 1, recipe="paper", max_iterations=2, options=OPTIONS[name], certify=False
+        signal,
+        formulation,
+        name,
+        5,
+        1,
+        recipe="paper",
+        max_iterations=2,
+        options=OPTIONS[name],
+        certify=False,
     )
     assert fit.history.entries[-1].iteration == 2
     assert all(np.isfinite(fit.history.column("loss")))
@@ -34,12 +42,23 @@ def test_every_network_poses_every_problem(tmp_path, name, formulation, signal):
     assert int(np.bitwise_count(words ^ signal.words).sum()) == fit.entry.wrong_bits
 
 
-@pytest.mark.parametrize(("formulation", "tile"), [("bit_heads", None), ("bit_coordinate", None), ("bit_heads", 3)])
+@pytest.mark.parametrize(
+    ("formulation", "tile"), [("bit_heads", None), ("bit_coordinate", None), ("bit_heads", 3)]
+)
 @each_network
 def test_fast_makes_a_tiny_picture_lossless(name, formulation, tile):
     """Width 30 gives WIRE 21 complex features: an odd number of real weights before the first complex one."""
     samples = np.random.default_rng(0).integers(0, 16, (6, 6, 1)).astype(np.uint8)
-    fit = lil.fit(lil.Signal(samples, 4, "noise"), formulation, name, 30, 2, tile, certify=False, max_seconds=20)
+    fit = lil.fit(
+        lil.Signal(samples, 4, "noise"),
+        formulation,
+        name,
+        30,
+        2,
+        tile,
+        certify=False,
+        max_seconds=20,
+    )
     assert fit.stopped == "lossless"
     assert np.array_equal(fit.model.decode()[0], samples)
 
@@ -47,5 +66,13 @@ def test_fast_makes_a_tiny_picture_lossless(name, formulation, tile):
 @pytest.mark.parametrize("name", ["relu_pe", "instant_ngp"])
 def test_fast_has_a_rate_for_relu(name):
     """At the rate of a bounded activation the second does not arrive."""
-    fit = lil.fit(lil.load_image("astronaut", size=12), "bit_heads", name, 48, 2, certify=False, max_iterations=300)
+    fit = lil.fit(
+        lil.load_image("astronaut", size=12),
+        "bit_heads",
+        name,
+        48,
+        2,
+        certify=False,
+        max_iterations=300,
+    )
     assert fit.stopped == "lossless"

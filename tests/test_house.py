@@ -10,10 +10,10 @@ import tomllib
 
 import pytest
 
-from lossless_inr_lite.embedded import EMBEDDED, embedded_path, installed
+from lossless_inr_lite.companion.paths import PAPER, RESULTS, ROOT
+from lossless_inr_lite.companion.records import paper_value, verdict
 from lossless_inr_lite.errors import InputError
-from lossless_inr_lite.paths import PAPER, RESULTS, ROOT
-from lossless_inr_lite.records import paper_value, verdict
+from lossless_inr_lite.signals.embedded import EMBEDDED, embedded_path, installed
 
 MANIFEST = json.loads((ROOT / "data" / "manifest.json").read_text())["files"]
 
@@ -47,16 +47,34 @@ def test_a_verdict_follows_from_what_was_found():
 
 def test_requirements_cover_what_the_package_imports():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    pinned = {re.split(r"[<>=~ ]", line)[0] for line in (ROOT / "requirements.txt").read_text().splitlines()}
+    pinned = {
+        re.split(r"[<>=~ ]", line)[0]
+        for line in (ROOT / "requirements.txt").read_text().splitlines()
+    }
     needed = {re.split(r"[<>=~ ]", line)[0] for line in project["dependencies"]}
     assert needed <= pinned
-    assert {"jupyter-book", "torch", "matplotlib", "numpy", "papermill", "imageio", "soundfile"} <= pinned
+    assert {
+        "jupyter-book",
+        "torch",
+        "matplotlib",
+        "numpy",
+        "papermill",
+        "imageio",
+        "soundfile",
+    } <= pinned
 
 
 def test_nothing_is_unpickled_and_no_shell_is_used():
     for path in (ROOT / "lossless_inr_lite").rglob("*.py"):
         text = path.read_text()
-        for word in ("import pickle", " torch.load(", "allow_pickle=True", "shell=True", "eval(", "exec("):
+        for word in (
+            "import pickle",
+            " torch.load(",
+            "allow_pickle=True",
+            "shell=True",
+            "eval(",
+            "exec(",
+        ):
             assert word not in text, f"{path.name}: {word}"
 
 
@@ -79,8 +97,9 @@ def test_the_page_check_finds_what_is_wrong(tmp_path):
 
     assert check('<a href="https://example.org">a link is fine</a>')[0] == 0
     assert check('<script src="https://cdn.example.org/x.js"></script>') == (
-        1, "index.html: loads https://cdn.example.org/x.js\n"
-    )  # fmt: skip
+        1,
+        "index.html: loads https://cdn.example.org/x.js\n",
+    )
     assert "not there" in check('<img src="missing.png" alt="x">')[1]
     assert "without alt text" in check('<img src="index.html">')[1]
 

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lossless_inr_lite import InputError, SignalSpec
-from lossless_inr_lite.coords import grid
 from lossless_inr_lite.formulations import FORMULATIONS, get_formulation
 from lossless_inr_lite.losses import LOSSES
-from lossless_inr_lite.metrics import bit_error_rate, plane_error_rates, psnr, rmse, ssim
 from lossless_inr_lite.networks import build_network, flops_per_sample, num_parameters
 from lossless_inr_lite.networks.problem import Problem
+from lossless_inr_lite.signals.coords import grid
+from lossless_inr_lite.signals.metrics import bit_error_rate, plane_error_rates, psnr, rmse, ssim
 
 specs = st.builds(
     SignalSpec,
@@ -24,7 +24,12 @@ specs = st.builds(
 )
 
 
-@given(specs, st.sampled_from(sorted(FORMULATIONS)), st.none() | st.integers(1, 5), st.integers(0, 2**32 - 1))
+@given(
+    specs,
+    st.sampled_from(sorted(FORMULATIONS)),
+    st.none() | st.integers(1, 5),
+    st.integers(0, 2**32 - 1),
+)
 def test_codes_are_an_exact_inverse(spec, name, tile, seed):
     formulation = get_formulation(name, tile)
     words = np.random.default_rng(seed).integers(0, 2**spec.num_bits, spec.shape).astype(np.uint32)
@@ -133,7 +138,9 @@ def test_groups_are_independent_networks():
 
 
 def test_seeds_decide_the_weights():
-    first, same, other = (build_network("siren", Problem(2, 1, (8, 8)), 8, 1, seed=s).state_dict() for s in (1, 1, 2))
+    first, same, other = (
+        build_network("siren", Problem(2, 1, (8, 8)), 8, 1, seed=s).state_dict() for s in (1, 1, 2)
+    )
     assert all(torch.equal(first[k], same[k]) for k in first)
     assert not all(torch.equal(first[k], other[k]) for k in first)
 

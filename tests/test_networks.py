@@ -13,12 +13,12 @@ from test_storage import rewritten
 from torch.func import functional_call
 
 import lossless_inr_lite as lil
-from lossless_inr_lite.coords import axis, grid
 from lossless_inr_lite.networks import NETWORKS, build_network, flops_per_sample, num_parameters
 from lossless_inr_lite.networks.grid import corners, levels, positions
 from lossless_inr_lite.networks.instant_ngp import entry
 from lossless_inr_lite.networks.linear import GroupedComplexLinear
 from lossless_inr_lite.networks.problem import Problem
+from lossless_inr_lite.signals.coords import axis, grid
 
 PROBLEMS = {
     "plane": Problem(2, 1, (5, 4)),
@@ -89,7 +89,10 @@ def encoding(x, options):
 def level_resolutions(options, finest):
     """Instant-NGP's Eq. 2 and 3."""
     growth = (finest / options["coarsest"]) ** (1 / (options["num_levels"] - 1))
-    return [math.floor(options["coarsest"] * growth**level + 1e-9) for level in range(options["num_levels"])]
+    return [
+        math.floor(options["coarsest"] * growth**level + 1e-9)
+        for level in range(options["num_levels"])
+    ]
 
 
 def hashed(corner, size):
@@ -108,14 +111,20 @@ def interpolated(table, x, resolution):
         share = np.prod(np.clip(1 - np.abs(scaled - corner), 0, 1))
         if share > 0:
             one_to_one = (resolution + 1) ** len(x) <= len(table)
-            row = np.ravel_multi_index(corner, [resolution + 1] * len(x)) if one_to_one else hashed(corner, len(table))
+            row = (
+                np.ravel_multi_index(corner, [resolution + 1] * len(x))
+                if one_to_one
+                else hashed(corner, len(table))
+            )
             result += share * table[row]
     return result
 
 
 def hash_features(weights, x, problem, options):
     resolutions = level_resolutions(options, max(problem.sides))
-    return np.concatenate([interpolated(weights[f"tables.{i}"], x, r) for i, r in enumerate(resolutions)])
+    return np.concatenate(
+        [interpolated(weights[f"tables.{i}"], x, r) for i, r in enumerate(resolutions)]
+    )
 
 
 def sine(z, layer, options):
@@ -127,10 +136,14 @@ def expected(name, weights, problem, points):
     o = OPTIONS[name]
     if name in ("tanh_pe", "relu_pe"):
         encoded = np.stack([encoding(x, o) for x in points])
-        return perceptron(weights, encoded, lambda z, i: np.tanh(z) if name == "tanh_pe" else z * (z > 0))
+        return perceptron(
+            weights, encoded, lambda z, i: np.tanh(z) if name == "tanh_pe" else z * (z > 0)
+        )
     if name == "wire":
         s, w = o["scale_0"], o["omega_0"]
-        return perceptron(weights, points, lambda z, i: np.exp(1j * w * z - np.abs(s * z) ** 2)).real
+        return perceptron(
+            weights, points, lambda z, i: np.exp(1j * w * z - np.abs(s * z) ** 2)
+        ).real
     if name == "gauss":
         return perceptron(weights, points, lambda z, i: np.exp(-(z**2) / (2 * o["sigma"] ** 2)))
     if name == "siren":
@@ -155,7 +168,9 @@ def test_a_network_is_its_published_equation(name, problem):
     assert outputs.shape == (problem.groups, x.shape[1], problem.out_features)
     for group in range(problem.groups):
         weights = {key: value[group].numpy() for key, value in network.state_dict().items()}
-        assert np.allclose(outputs[group], expected(name, weights, problem, x[0].numpy()), rtol=1e-9, atol=1e-11)
+        assert np.allclose(
+            outputs[group], expected(name, weights, problem, x[0].numpy()), rtol=1e-9, atol=1e-11
+        )
 
 
 @each_network
@@ -231,7 +246,10 @@ def test_the_gradient_is_that_of_the_function(name):
     def function(x, *weights):
         return functional_call(network, dict(zip(names, weights, strict=True)), (x,))
 
-    inputs = (x.clone().requires_grad_(name not in TABLES), *(w.detach().clone().requires_grad_() for w in weights))
+    inputs = (
+        x.clone().requires_grad_(name not in TABLES),
+        *(w.detach().clone().requires_grad_() for w in weights),
+    )
     assert torch.autograd.gradcheck(function, inputs)
 
 
@@ -239,7 +257,10 @@ def test_complex_weights_may_be_any_slice():
     """FAST keeps the weights of a network in one row, in which complex ones may start at an odd place."""
     layer = GroupedComplexLinear(2, 2, 3)
     rows = torch.randn(2, 1 + 12 + 6)
-    views = {"weight": rows[:, 1:13].unflatten(1, (2, 3, 2)), "bias": rows[:, 13:].unflatten(1, (1, 3, 2))}
+    views = {
+        "weight": rows[:, 1:13].unflatten(1, (2, 3, 2)),
+        "bias": rows[:, 13:].unflatten(1, (1, 3, 2)),
+    }
     copies = {name: view.clone() for name, view in views.items()}
     x = torch.randn(1, 4, 2, dtype=torch.complex64)
     assert torch.equal(functional_call(layer, views, (x,)), functional_call(layer, copies, (x,)))
@@ -280,7 +301,10 @@ def test_weights_start_from_the_published_distribution(name):
 
 
 def test_finer_without_a_bias_scale_starts_as_siren():
-    siren, finer = (build_network(n, Problem(2, 1, (4, 4)), 8, 2, seed=3).state_dict() for n in ("siren", "finer"))
+    siren, finer = (
+        build_network(n, Problem(2, 1, (4, 4)), 8, 2, seed=3).state_dict()
+        for n in ("siren", "finer")
+    )
     assert all(torch.equal(siren[key], finer[key]) for key in siren)
 
 
@@ -290,14 +314,18 @@ def test_groups_are_independent_networks(name):
     both, x = built(name, problem, seed=5), coordinates(problem).float()
     for group in range(2):
         single = built(name, Problem(3, 2, (3, 4)))
-        single.load_state_dict({key: value[group : group + 1] for key, value in both.state_dict().items()})
+        single.load_state_dict(
+            {key: value[group : group + 1] for key, value in both.state_dict().items()}
+        )
         assert torch.allclose(both(x)[group], single(x)[0], atol=1e-5)
     assert not any(torch.equal(p[0], p[1]) for p in both.parameters() if p.any())
 
 
 @each_network
 def test_the_seed_decides_the_weights(name):
-    one, same, other = (built(name, PROBLEMS["groups"], seed=seed).state_dict() for seed in (1, 1, 2))
+    one, same, other = (
+        built(name, PROBLEMS["groups"], seed=seed).state_dict() for seed in (1, 1, 2)
+    )
     assert all(torch.equal(one[key], same[key]) for key in one)
     assert not any(torch.equal(one[key], other[key]) for key in one if one[key].any())
 
@@ -317,7 +345,11 @@ def test_fast_has_a_rate_for_every_weight(name):
 
 
 @given(
-    st.lists(st.tuples(st.integers(1, 2**16) | st.sampled_from([1, 2, 8192]), st.floats(0, 1)), min_size=1, max_size=3)
+    st.lists(
+        st.tuples(st.integers(1, 2**16) | st.sampled_from([1, 2, 8192]), st.floats(0, 1)),
+        min_size=1,
+        max_size=3,
+    )
 )
 def test_positions_are_the_inverse_of_coordinates(places):
     sides = [side for side, _ in places]
@@ -330,7 +362,9 @@ def test_positions_are_the_inverse_of_coordinates(places):
 
 @pytest.mark.parametrize("sides", [(1,), (1, 1), (8192,), (8192, 3), (3, 8192), (1, 5), (2, 1, 7)])
 def test_positions_count_every_point_of_a_grid(sides):
-    assert torch.equal(positions(torch.from_numpy(grid(*sides)), sides), torch.arange(math.prod(sides)))
+    assert torch.equal(
+        positions(torch.from_numpy(grid(*sides)), sides), torch.arange(math.prod(sides))
+    )
 
 
 def test_positions_tell_all_points_of_long_sounds_apart():
@@ -342,10 +376,13 @@ def test_positions_tell_all_points_of_long_sounds_apart():
 
 points_in_the_square = st.integers(1, 4).flatmap(
     lambda axes: st.lists(
-        st.lists(st.floats(-1, 1) | st.sampled_from([-1.0, 0.0, 1.0]), min_size=axes, max_size=axes),
-        min_size=1, max_size=5,
+        st.lists(
+            st.floats(-1, 1) | st.sampled_from([-1.0, 0.0, 1.0]), min_size=axes, max_size=axes
+        ),
+        min_size=1,
+        max_size=5,
     )
-)  # fmt: skip
+)
 
 
 @given(points_in_the_square, st.integers(1, 9000), st.integers(0, 2**32 - 1))
@@ -363,7 +400,9 @@ def test_interpolation_reproduces_a_multilinear_function(points, resolution, see
     factors = torch.from_numpy(np.random.default_rng(seed).normal(size=len(subsets)))
 
     def multilinear(x):
-        return sum(f * (x ** torch.tensor(s)).prod(-1) for f, s in zip(factors, subsets, strict=True))
+        return sum(
+            f * (x ** torch.tensor(s)).prod(-1) for f, s in zip(factors, subsets, strict=True)
+        )
 
     assert torch.allclose((multilinear(places) * weights).sum(1), multilinear(x), atol=1e-9)
 
@@ -403,7 +442,9 @@ def test_every_option_has_a_range_with_its_default(name, problem):
     assert set(ranges) == set(defaults) == set(OPTIONS[name])
     for option, default in defaults.items():
         low, high = ranges[option]
-        assert low <= default <= high or option == "coarsest"  # where the signal is smaller, so is the grid
+        assert (
+            low <= default <= high or option == "coarsest"
+        )  # where the signal is smaller, so is the grid
         for value in (low, high):
             with torch.device("meta"):
                 build_network(name, problem, 4, 1, seed=None, options={option: value})
@@ -447,20 +488,29 @@ def test_a_small_signal_lowers_the_coarsest_level():
 
 
 def test_one_level_is_the_coarsest():
-    network = build_network("instant_ngp", PROBLEMS["groups"], 8, 1, options={"num_levels": 1, "coarsest": 3})
+    network = build_network(
+        "instant_ngp", PROBLEMS["groups"], 8, 1, options={"num_levels": 1, "coarsest": 3}
+    )
     assert network.resolutions == [3]
 
 
 def test_whole_options_may_be_floats_as_in_headers():
-    whole, floats = ({option: kind(value) for option, value in OPTIONS["instant_ngp"].items()} for kind in (int, float))
+    whole, floats = (
+        {option: kind(value) for option, value in OPTIONS["instant_ngp"].items()}
+        for kind in (int, float)
+    )
     one, other = (
-        build_network("instant_ngp", PROBLEMS["plane"], 4, 1, options=o).state_dict() for o in (whole, floats)
+        build_network("instant_ngp", PROBLEMS["plane"], 4, 1, options=o).state_dict()
+        for o in (whole, floats)
     )
     assert all(torch.equal(one[key], other[key]) for key in one)
 
 
 def test_more_weights_than_can_be_counted_is_an_input_error():
-    with torch.device("meta"), pytest.raises(lil.InputError, match="a wire of these sizes is too large"):
+    with (
+        torch.device("meta"),
+        pytest.raises(lil.InputError, match="a wire of these sizes is too large"),
+    ):
         build_network("wire", Problem(2, 1, (1, 1), 2**33), 65_536, 2, seed=None)
 
 
@@ -470,7 +520,9 @@ def files(tmp_path_factory):
     signal = lil.Signal(np.arange(20, dtype=np.uint8).reshape(5, 4, 1), 8, "ramp")
     folder = tmp_path_factory.mktemp("files")
     fits = {
-        name: lil.fit(signal, "bit_heads", name, 4, 1, recipe="paper", max_iterations=1, certify=False)
+        name: lil.fit(
+            signal, "bit_heads", name, 4, 1, recipe="paper", max_iterations=1, certify=False
+        )
         for name in ("instant_ngp", "diner", "relu_pe", "gauss")
     }
     return {name: lil.save(fit, folder / f"{name}.safetensors") for name, fit in fits.items()}
@@ -480,22 +532,59 @@ def files(tmp_path_factory):
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
-        ("instant_ngp", {"options": {"num_levels": 1e9}}, "num_levels of instant_ngp is 1000000000.0: allowed"),
-        ("instant_ngp", {"options": {"level_features": 1e300}}, r"level_features of instant_ngp is 1e\+300: allowed"),
-        ("instant_ngp", {"options": {"coarsest": 1e9}}, "coarsest of instant_ngp is 1000000000.0: allowed"),
-        ("instant_ngp", {"options": {"log2_entries": 60}}, "log2_entries of instant_ngp is 60.0: allowed"),
-        ("instant_ngp", {"options": {"num_levels": -3}}, "num_levels of instant_ngp is -3.0: allowed"),
+        (
+            "instant_ngp",
+            {"options": {"num_levels": 1e9}},
+            "num_levels of instant_ngp is 1000000000.0: allowed",
+        ),
+        (
+            "instant_ngp",
+            {"options": {"level_features": 1e300}},
+            r"level_features of instant_ngp is 1e\+300: allowed",
+        ),
+        (
+            "instant_ngp",
+            {"options": {"coarsest": 1e9}},
+            "coarsest of instant_ngp is 1000000000.0: allowed",
+        ),
+        (
+            "instant_ngp",
+            {"options": {"log2_entries": 60}},
+            "log2_entries of instant_ngp is 60.0: allowed",
+        ),
+        (
+            "instant_ngp",
+            {"options": {"num_levels": -3}},
+            "num_levels of instant_ngp is -3.0: allowed",
+        ),
         ("instant_ngp", {"options": {"num_levels": math.nan}}, "bad header: options"),
-        ("instant_ngp", {"options": {"num_levels": 64, "level_features": 64, "log2_entries": 24}}, "not those of"),
+        (
+            "instant_ngp",
+            {"options": {"num_levels": 64, "level_features": 64, "log2_entries": 24}},
+            "not those of",
+        ),
         ("instant_ngp", {"shape": [16384, 16384, 1], "tile": 1}, "not those of"),
-        ("diner", {"options": {"table_features": 1e9}}, "table_features of diner is 1000000000.0: allowed"),
+        (
+            "diner",
+            {"options": {"table_features": 1e9}},
+            "table_features of diner is 1000000000.0: allowed",
+        ),
         ("diner", {"shape": [16384, 16384, 1]}, "not those of"),
         ("diner", {"options": {"num_levels": 2}}, "unknown option of diner 'num_levels'"),
-        ("relu_pe", {"options": {"num_frequencies": 1e9}}, "num_frequencies of relu_pe is 1000000000.0: allowed"),
+        (
+            "relu_pe",
+            {"options": {"num_frequencies": 1e9}},
+            "num_frequencies of relu_pe is 1000000000.0: allowed",
+        ),
         ("gauss", {"options": {"sigma": 0}}, "sigma of gauss is 0.0: allowed"),
         (
             "gauss",
-            {"formulation": "parallel_bits", "shape": [16384, 16384, 1], "tile": 1, "hidden_features": 65_536},
+            {
+                "formulation": "parallel_bits",
+                "shape": [16384, 16384, 1],
+                "tile": 1,
+                "hidden_features": 65_536,
+            },
             "not those of|too large",
         ),
     ],

@@ -16,15 +16,17 @@ from PIL import Image
 
 import lossless_inr_lite as lil
 from lossless_inr_lite import InputError
-from lossless_inr_lite.audio_files import write_audio
-from lossless_inr_lite.image_files import write_image
-from lossless_inr_lite.signals import area_resample
+from lossless_inr_lite.signals.audio_files import write_audio
+from lossless_inr_lite.signals.image_files import write_image
+from lossless_inr_lite.signals.signal import area_resample
 
 DEPTHS = {8: np.uint8, 16: np.uint16}
 
 
 def random_picture(rng, num_bits, channels, height=5, width=7):
-    return rng.integers(0, 2**num_bits, (height, width, channels)).astype(DEPTHS[8 if num_bits <= 8 else 16])
+    return rng.integers(0, 2**num_bits, (height, width, channels)).astype(
+        DEPTHS[8 if num_bits <= 8 else 16]
+    )
 
 
 @pytest.mark.parametrize("num_bits", [8, 16])
@@ -53,7 +55,9 @@ def test_16_bit_colour_png_has_known_values(tmp_path):
     """A file made by hand, so that reader and writer cannot be wrong together."""
 
     def chunk(kind, body):
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
 
     row = b"\x00" + struct.pack(">6H", 1, 256, 65535, 4660, 32769, 0)
     data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 1, 16, 2, 0, 0, 0))
@@ -67,7 +71,9 @@ def test_16_bit_colour_png_has_known_values(tmp_path):
 def test_palette_and_low_depths_and_jpeg(tmp_path, rng):
     colours = Image.fromarray(random_picture(rng, 8, 3)).quantize(5)
     colours.save(tmp_path / "palette.png")
-    assert np.array_equal(lil.load_image(tmp_path / "palette.png").samples, np.asarray(colours.convert("RGB")))
+    assert np.array_equal(
+        lil.load_image(tmp_path / "palette.png").samples, np.asarray(colours.convert("RGB"))
+    )
     bilevel = rng.integers(0, 2, (5, 7)).astype(bool)
     Image.fromarray(bilevel).save(tmp_path / "one.png")
     one = lil.load_image(tmp_path / "one.png")
@@ -99,9 +105,13 @@ def test_area_resampling_is_the_exact_mean(length, data):
     for y in range(size):
         for x in range(size):
             mean = sum(
-                overlap(y, r) * overlap(x, c) * int(picture[r, c, 0]) for r in range(length) for c in range(length)
+                overlap(y, r) * overlap(x, c) * int(picture[r, c, 0])
+                for r in range(length)
+                for c in range(length)
             )
-            assert ours[y, x, 0] == round(mean / step**2)  # Python rounds halves to even, as numpy.rint does
+            assert ours[y, x, 0] == round(
+                mean / step**2
+            )  # Python rounds halves to even, as numpy.rint does
 
 
 def test_size_crops_the_centre_and_no_size_touches_nothing(tmp_path, rng):
@@ -197,9 +207,14 @@ def test_a_truncated_picture_is_an_error(tmp_path, rng, make, share):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "is empty"), (b"hello, I am a text", "not a picture"), (b"P5\n0 5\n255\n", "empty picture"),
-     (b"P5\n5 5\n70000\n" + b"x" * 99, "largest value"), (b"P5\n5 5", "no PGM/PPM header")],
-)  # fmt: skip
+    [
+        (b"", "is empty"),
+        (b"hello, I am a text", "not a picture"),
+        (b"P5\n0 5\n255\n", "empty picture"),
+        (b"P5\n5 5\n70000\n" + b"x" * 99, "largest value"),
+        (b"P5\n5 5", "no PGM/PPM header"),
+    ],
+)
 def test_a_file_that_is_no_picture_is_an_error(tmp_path, content, message):
     (tmp_path / "p.png").write_bytes(content)
     with pytest.raises(InputError, match=message):
@@ -215,11 +230,15 @@ def test_a_missing_file_lists_the_embedded_names(tmp_path):
 
 def test_a_decompression_bomb_is_refused_from_its_header(tmp_path):
     def chunk(kind, body):
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
 
     header = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
     path = tmp_path / "bomb.png"
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"x") + chunk(b"IEND", b""))
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"x") + chunk(b"IEND", b"")
+    )
     with pytest.raises(InputError, match=r"10000000000 pixels.*--max-pixels"):
         lil.load_image(path)
     (tmp_path / "bomb.pgm").write_bytes(b"P5\n99999 99999\n255\n")

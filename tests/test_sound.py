@@ -9,15 +9,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import lossless_inr_lite as lil
-from lossless_inr_lite import InputError, long_sound, sound_study, sound_views, transcription
+from lossless_inr_lite import InputError
 from lossless_inr_lite.__main__ import main
-from lossless_inr_lite.audio_files import SUBTYPES, write_audio
-from lossless_inr_lite.bits import bit_planes, from_words, join_planes, to_words
-from lossless_inr_lite.embedded import installed
+from lossless_inr_lite.companion.chapters.c12_audio import figures as sound_views
+from lossless_inr_lite.companion.chapters.c12_audio import study as sound_study
+from lossless_inr_lite.companion.chapters.c12_audio import transcription
 from lossless_inr_lite.formulations import get_formulation
-from lossless_inr_lite.long_sound import fit_long
-from lossless_inr_lite.metrics import sound_metrics
-from lossless_inr_lite.signals import excerpt
+from lossless_inr_lite.signals.audio_files import SUBTYPES, write_audio
+from lossless_inr_lite.signals.bits import bit_planes, from_words, join_planes, to_words
+from lossless_inr_lite.signals.embedded import installed
+from lossless_inr_lite.signals.metrics import sound_metrics
+from lossless_inr_lite.signals.signal import excerpt
+from lossless_inr_lite.training import long_sound
+from lossless_inr_lite.training.long_sound import fit_long
 
 
 def sound(length, seed=0, channels=1):
@@ -35,18 +39,28 @@ def sounds(draw):
     num_bits, _ = SUBTYPES[subtype]
     shape = draw(st.tuples(st.integers(1, 30), st.integers(1, 8)))
     size = shape[0] * shape[1]
-    words = np.array(draw(st.lists(st.integers(0, 2**num_bits - 1), min_size=size, max_size=size)), dtype=np.uint32)
+    words = np.array(
+        draw(st.lists(st.integers(0, 2**num_bits - 1), min_size=size, max_size=size)),
+        dtype=np.uint32,
+    )
     if subtype == "FLOAT":
-        words = np.where((words >> 23 & 0xFF) == 0xFF, words & 0x807FFFFF, words)  # no infinity, no NaN
+        words = np.where(
+            (words >> 23 & 0xFF) == 0xFF, words & 0x807FFFFF, words
+        )  # no infinity, no NaN
     kind = "float" if subtype == "FLOAT" else "signed"
     samples = from_words(words.reshape(shape), num_bits, kind)
     return lil.Signal(samples, num_bits, "s", draw(st.integers(1, 200_000)), subtype)
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(signal=sounds(), posed=st.sampled_from(["bit_coordinate", "bit_heads", "parallel_bits", "bit_heads_gray"]))
+@given(
+    signal=sounds(),
+    posed=st.sampled_from(["bit_coordinate", "bit_heads", "parallel_bits", "bit_heads_gray"]),
+)
 def test_every_coding_survives_files_and_planes(tmp_path, signal, posed):
-    write_audio(tmp_path / "s.wav", signal.samples, signal.num_bits, signal.sample_rate, signal.subtype)
+    write_audio(
+        tmp_path / "s.wav", signal.samples, signal.num_bits, signal.sample_rate, signal.subtype
+    )
     back = lil.load_audio(tmp_path / "s.wav")
     assert (back.spec.facts, back.sha256) == (signal.spec.facts, signal.sha256)
     formulation = get_formulation(posed, min(7, len(signal.samples)))
@@ -114,10 +128,16 @@ def test_block_means_are_exact_and_rates_must_divide(tmp_path):
             lil.load_audio(tmp_path / "s.wav", sample_rate=rate)
 
 
-@pytest.mark.skipif(not installed("two_cities"), reason="there is no wheel with the recording for this platform")
+@pytest.mark.skipif(
+    not installed("two_cities"), reason="there is no wheel with the recording for this platform"
+)
 def test_the_embedded_speech_is_known_by_name(capsys):
     signal = lil.load_signal("two_cities")
-    assert (signal.sample_rate, signal.subtype, signal.samples.shape) == (48000, "PCM_16", (2129958, 1))
+    assert (signal.sample_rate, signal.subtype, signal.samples.shape) == (
+        48000,
+        "PCM_16",
+        (2129958, 1),
+    )
     assert main(["info", "two_cities"]) == 0
     assert json.loads(capsys.readouterr().out)["sample_rate"] == 48000
 
@@ -146,7 +166,9 @@ def short_parts(monkeypatch):
 @pytest.mark.parametrize(("length", "channels"), [(100, 1), (97, 2)])
 def test_parts_make_the_whole(tmp_path, short_parts, length, channels):
     signal = sound(length, channels=channels)
-    fit = fit_long(signal, tmp_path / "parts", tile=15, hidden_features=32, hidden_layers=2, progress=False)
+    fit = fit_long(
+        signal, tmp_path / "parts", tile=15, hidden_features=32, hidden_layers=2, progress=False
+    )
     assert (fit.stopped, fit.entry.wrong_bits, fit.entry.ber) == ("lossless", 0, 0)
     assert len(list((tmp_path / "parts").glob("*.safetensors"))) == 3
     assert fit.history.entries[-1].samples_seen > 0
@@ -171,7 +193,11 @@ def test_a_stopped_run_goes_on_from_its_parts(tmp_path, short_parts, monkeypatch
     kept = sorted(path.name for path in tmp_path.glob("*.safetensors"))
     assert kept == ["00000.safetensors", "00001.safetensors"]
     (tmp_path / kept[0]).write_bytes(b"damaged")
-    monkeypatch.setattr(long_sound, "fit", lambda part, **options: fitted.append(part.sha256) or real(part, **options))
+    monkeypatch.setattr(
+        long_sound,
+        "fit",
+        lambda part, **options: fitted.append(part.sha256) or real(part, **options),
+    )
     assert fit_long(signal, tmp_path, **settings).entry.wrong_bits == 0
     assert len(fitted) == 4  # the damaged one and the one that was not there
     assert fitted[2] == fitted[0]
@@ -180,11 +206,28 @@ def test_a_stopped_run_goes_on_from_its_parts(tmp_path, short_parts, monkeypatch
 
 
 def test_a_budget_is_shared_and_the_best_is_kept(tmp_path, short_parts):
-    signal = lil.Signal(np.random.default_rng(0).integers(-30000, 30000, (100, 1)).astype(np.int16), 16, "n", 8000,
-                        "PCM_16")  # fmt: skip
-    fit = fit_long(signal, tmp_path, tile=15, hidden_features=16, hidden_layers=1, max_seconds=0.01, progress=False)
+    signal = lil.Signal(
+        np.random.default_rng(0).integers(-30000, 30000, (100, 1)).astype(np.int16),
+        16,
+        "n",
+        8000,
+        "PCM_16",
+    )
+    fit = fit_long(
+        signal,
+        tmp_path,
+        tile=15,
+        hidden_features=16,
+        hidden_layers=1,
+        max_seconds=0.01,
+        progress=False,
+    )
     assert fit.stopped == "max_seconds"
-    assert fit.entry.wrong_bits == int(np.bitwise_count(fit.model.decode()[0] ^ signal.words).sum()) > 0
+    assert (
+        fit.entry.wrong_bits
+        == int(np.bitwise_count(fit.model.decode()[0] ^ signal.words).sum())
+        > 0
+    )
 
 
 def test_parts_of_another_coding_are_not_taken(tmp_path, short_parts):
@@ -193,11 +236,15 @@ def test_parts_of_another_coding_are_not_taken(tmp_path, short_parts):
     settings = {"tile": 10, "hidden_features": 24, "hidden_layers": 2, "progress": False}
     for num_bits, subtype in ((24, "PCM_24"), (32, "PCM_32")):
         signal = lil.Signal(samples, num_bits, "s", 8000, subtype)
-        assert np.array_equal(fit_long(signal, tmp_path, **settings).model.decode()[0], signal.words)
+        assert np.array_equal(
+            fit_long(signal, tmp_path, **settings).model.decode()[0], signal.words
+        )
 
 
 @pytest.mark.parametrize("seconds", [-5, 0, float("nan"), "x"])
-def test_bad_seconds_and_places_are_errors_before_any_fit(tmp_path, short_parts, monkeypatch, seconds):
+def test_bad_seconds_and_places_are_errors_before_any_fit(
+    tmp_path, short_parts, monkeypatch, seconds
+):
     monkeypatch.setattr(long_sound, "fit", None)
     with pytest.raises(InputError, match="max_seconds is"):
         fit_long(sound(100), tmp_path / "p", tile=15, max_seconds=seconds)
@@ -239,7 +286,21 @@ def test_the_command_line_fits_long_sound_in_parts(tmp_path, short_parts, capsys
     assert json.loads((tmp_path / "s.json").read_text())["lossless"] is True
     own = ["fit", str(tmp_path / "s.wav"), "-o", str(out), "--hidden-features", "48"]
     assert main(own) == 0  # one network, as the recipe has it when the user chooses the width
-    assert main(["fit", str(tmp_path / "s.wav"), "-o", str(out), "--tile", "40", "--max-seconds", "0.01"]) == 3
+    assert (
+        main(
+            [
+                "fit",
+                str(tmp_path / "s.wav"),
+                "-o",
+                str(out),
+                "--tile",
+                "40",
+                "--max-seconds",
+                "0.01",
+            ]
+        )
+        == 3
+    )
     assert (tmp_path / "s.safetensors.parts").exists()  # for a run with more seconds
 
 
@@ -274,8 +335,10 @@ def test_floats_that_are_read_from_16_bits_say_so():
     assert report.distinct == 1000
     assert sum(h == 0 for h in report.plane_entropy[:23]) >= 10
     assert dict(sound_study.plane_groups("float", 32)) == {
-        "mantissa": range(23), "exponent": range(23, 31), "sign": range(31, 32),
-    }  # fmt: skip
+        "mantissa": range(23),
+        "exponent": range(23, 31),
+        "sign": range(31, 32),
+    }
 
 
 def test_every_method_has_as_many_weights_and_fewer_than_bits(tmp_path):
@@ -283,8 +346,17 @@ def test_every_method_has_as_many_weights_and_fewer_than_bits(tmp_path):
     cases = sound_study.cases(path, 250, 1.0, 125.0)
     assert [case.method for case in cases] == list(sound_study.METHODS)
     for case in cases:
-        fit = lil.fit(case.load(), case.formulation, case.network, case.hidden_features, case.hidden_layers, case.tile,
-                      max_iterations=1, options=dict(case.options), certify=False)  # fmt: skip
+        fit = lil.fit(
+            case.load(),
+            case.formulation,
+            case.network,
+            case.hidden_features,
+            case.hidden_layers,
+            case.tile,
+            max_iterations=1,
+            options=dict(case.options),
+            certify=False,
+        )
         assert 0.75 < fit.num_parameters / (16000 / 2.4) <= 1.0
 
 
@@ -305,7 +377,9 @@ def test_players_need_nothing_from_elsewhere():
 
 
 def test_word_error_rate_ignores_case_and_punctuation():
-    assert transcription.word_error_rate("IT WAS THE BEST OF TIMES", "It was, the best of times.") == 0
+    assert (
+        transcription.word_error_rate("IT WAS THE BEST OF TIMES", "It was, the best of times.") == 0
+    )
     assert transcription.word_error_rate("one two three four", "one too three") == 0.5
     assert transcription.word_error_rate("one", "") == 1
     with pytest.raises(InputError, match="holds no words"):
@@ -321,7 +395,9 @@ def test_transcripts_lie_beside_the_files(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"transcripts\.txt beside the recordings is not a text"):
         sound_study.references([str(tmp_path / "a-1.wav")], "", 0.0, 0.0)
     (tmp_path / "transcripts.txt").unlink()
-    assert sound_study.references([str(tmp_path / "a-1.wav")], "", 0.0, 0.0) == {str(tmp_path / "a-1.wav"): ""}
+    assert sound_study.references([str(tmp_path / "a-1.wav")], "", 0.0, 0.0) == {
+        str(tmp_path / "a-1.wav"): ""
+    }
     with pytest.raises(InputError, match="holds no words"):
         sound_study.references([str(tmp_path / "a-1.wav")], "?!", 0.0, 0.0)
     assert transcription.transcripts(tmp_path / "none.txt") == {}
@@ -338,16 +414,28 @@ def judged(exact_heads=True, wrong=(0.0, 0.5, 0.1), recogniser="r"):
     row = {"method": "", "lossless": True, "at_end_of_heads": {"exact": False}}
     rows = [{**row, "method": name} for name in sound_study.METHODS]
     rows += [{**row, "method": sound_study.HEADS, "lossless": exact_heads}]
-    sounds = ("truth", "SIREN, values, when the heads are done", "DINER, values, when the heads are done")
-    heard = [{"sound": s, "recogniser": "r", "wer": w, "text": ""} for s, w in zip(sounds, wrong, strict=True)]
+    sounds = (
+        "truth",
+        "SIREN, values, when the heads are done",
+        "DINER, values, when the heads are done",
+    )
+    heard = [
+        {"sound": s, "recogniser": "r", "wer": w, "text": ""}
+        for s, w in zip(sounds, wrong, strict=True)
+    ]
     fit = {"lossless": True, "wrong_bits": 0, "signal": {"shape": [8, 1], "sample_rate": 16}}
     return sound_views.verdicts(rows, heard if recogniser else [], fit)
 
 
 def test_verdicts_of_table_9():
     said = {v.row: v.verdict for v in judged() if v.row}
-    assert said == {"fig12": "reproduced", "table9/SIREN": "reproduced", "table9/DINER": "deviates",
-                    "table9/ours": "reproduced", "table9/groundtruth": "reproduced"}  # fmt: skip
+    assert said == {
+        "fig12": "reproduced",
+        "table9/SIREN": "reproduced",
+        "table9/DINER": "deviates",
+        "table9/ours": "reproduced",
+        "table9/groundtruth": "reproduced",
+    }
 
 
 def test_verdicts_need_a_recogniser_and_lossless_heads():
@@ -361,18 +449,28 @@ def test_verdicts_need_a_recogniser_and_lossless_heads():
 def test_recordings_are_checked_before_any_fit(tmp_path):
     for folder, kind in (("a", "PCM_16"), ("b", "PCM_16"), ("c", "FLOAT")):
         (tmp_path / folder).mkdir()
-        soundfile.write(tmp_path / folder / f"{'x' if folder < 'c' else 'f'}.wav", np.zeros(99), 8000, kind)
+        soundfile.write(
+            tmp_path / folder / f"{'x' if folder < 'c' else 'f'}.wav", np.zeros(99), 8000, kind
+        )
     one, other, floats = (str(tmp_path / name) for name in ("a/x.wav", "b/x.wav", "c/f.wav"))
     assert list(sound_study.recordings(f" {one} ,", 0, 0)) == [one]
-    for names, message in ((" , ", "at least one recording"), (f"{one},{other}", "two recordings called x"),
-                           (f"{one},{one}", "two recordings"), (floats, "holds f, which is of floats"),
-                           (f"{one},none.wav", "none.wav does not exist")):  # fmt: skip
+    for names, message in (
+        (" , ", "at least one recording"),
+        (f"{one},{other}", "two recordings called x"),
+        (f"{one},{one}", "two recordings"),
+        (floats, "holds f, which is of floats"),
+        (f"{one},none.wav", "none.wav does not exist"),
+    ):
         with pytest.raises(InputError, match=message):
             sound_study.recordings(names, 0, 0)
-    assert sound_study.write_sound(lil.Signal(np.zeros((3, 1), np.int8), 8, "s", 8000, "PCM_S8"), tmp_path).is_file()
+    assert sound_study.write_sound(
+        lil.Signal(np.zeros((3, 1), np.int8), 8, "s", 8000, "PCM_S8"), tmp_path
+    ).is_file()
 
 
-@pytest.mark.parametrize(("name", "module"), [("whisper tiny.en", "faster_whisper"), ("pocketsphinx", "pocketsphinx")])
+@pytest.mark.parametrize(
+    ("name", "module"), [("whisper tiny.en", "faster_whisper"), ("pocketsphinx", "pocketsphinx")]
+)
 def test_recognisers_read_the_embedded_speech(name, module):
     pytest.importorskip(module)
     said = sound_study.speech(sound_study.SPEECH, 1.1, 1.7)
@@ -385,7 +483,9 @@ def test_an_altered_model_is_refused(tmp_path, monkeypatch):
     (tmp_path / "model" / "model.bin").write_bytes(b"other weights")
     (tmp_path / "__init__.py").write_text("")
     real = transcription.find_spec
-    monkeypatch.setattr(transcription, "find_spec", lambda name: real("lossless_inr_lite") and _Spec(tmp_path))
+    monkeypatch.setattr(
+        transcription, "find_spec", lambda name: real("lossless_inr_lite") and _Spec(tmp_path)
+    )
     transcription._whisper.cache_clear()
     with pytest.raises(InputError, match="SHA-256 differs"):
         transcription._whisper()

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import lossless_inr_lite as lil
-from lossless_inr_lite.certify import certificate_path, read_certificate
+from lossless_inr_lite.storage.certify import certificate_path, read_certificate
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,12 @@ def test_the_header_is_small_and_tells_the_run(saved, tiny):
     _, header = lil.read_model(saved)
     assert int.from_bytes(saved.read_bytes()[:8], "little") < 16_384
     assert (header.shape, header.num_bits, header.sha256_samples) == ([4, 4, 3], 8, tiny.sha256)
-    assert (header.formulation, header.network, header.recipe, header.seed) == ("bit_coordinate", "siren", "paper", 1)
+    assert (header.formulation, header.network, header.recipe, header.seed) == (
+        "bit_coordinate",
+        "siren",
+        "paper",
+        1,
+    )
     assert header.num_parameters == 3 * 24 + 24 + 2 * (24 * 24 + 24) + 24 * 3 + 3
 
 
@@ -117,7 +122,9 @@ def test_a_certificate_holds_for_its_weights_only(saved, tmp_path, tiny):
     assert found is not None
     assert found.lossless
     assert read_certificate(saved, "0" * 64) is None
-    other = lil.fit(tiny, recipe="paper", hidden_features=24, hidden_layers=2, max_iterations=2, certify=False)
+    other = lil.fit(
+        tiny, recipe="paper", hidden_features=24, hidden_layers=2, max_iterations=2, certify=False
+    )
     path = tmp_path / "other.safetensors"
     certificate_path(path).write_bytes(certificate_path(saved).read_bytes())
     lil.save(other, path)

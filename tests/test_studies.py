@@ -8,14 +8,16 @@ import sys
 import pytest
 
 import lossless_inr_lite as lil
-from lossless_inr_lite.ablation import VARIANTS, tile_curve, variant
-from lossless_inr_lite.capacity import smallest_width
-from lossless_inr_lite.paths import ROOT
-from lossless_inr_lite.recipes import FAST
+from lossless_inr_lite.companion.chapters.c03_fast_fitting import VARIANTS, tile_curve, variant
+from lossless_inr_lite.companion.chapters.c04_capacity import smallest_width
+from lossless_inr_lite.companion.paths import ROOT
+from lossless_inr_lite.training.recipes import FAST
 
 
 def command(*arguments):
-    done = subprocess.run([sys.executable, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -46,7 +48,15 @@ def test_capacity_finds_a_width_that_arrives_and_one_below_that_does_not():
 def test_bench_alternates_and_prints_ratios(tmp_path):
     out = tmp_path / "bench.json"
     text = command(
-        ROOT / "benchmarks" / "bench.py", "--size", 8, "--hidden-features", 32, "--repeat", 1, "--output", out
+        ROOT / "benchmarks" / "bench.py",
+        "--size",
+        8,
+        "--hidden-features",
+        32,
+        "--repeat",
+        1,
+        "--output",
+        out,
     )
     assert "seconds: PAPER / FAST" in text
     rows = json.loads(out.read_text())["rows"]
@@ -57,8 +67,19 @@ def test_bench_alternates_and_prints_ratios(tmp_path):
 
 def test_bench_projects_what_would_take_too_long(tmp_path):
     out = tmp_path / "bench.json"
-    command(ROOT / "benchmarks" / "bench.py", "--size", 8, "--hidden-features", 32, "--repeat", 1, "--budget", 0.01,
-            "--output", out)  # fmt: skip
+    command(
+        ROOT / "benchmarks" / "bench.py",
+        "--size",
+        8,
+        "--hidden-features",
+        32,
+        "--repeat",
+        1,
+        "--budget",
+        0.01,
+        "--output",
+        out,
+    )
     rows = json.loads(out.read_text())["rows"]
     assert [row["projected"] for row in rows] == [790, None, 790, None]
 
@@ -72,7 +93,9 @@ def test_check_gpu_says_that_it_skips():
 
 
 def test_pages_quote_records_by_path():
-    spec = importlib.util.spec_from_file_location("companion", ROOT / "book" / "_ext" / "companion.py")
+    spec = importlib.util.spec_from_file_location(
+        "companion", ROOT / "book" / "_ext" / "companion.py"
+    )
     companion = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(companion)
     assert companion.look_up("02_image_fitting profile") == "lite"

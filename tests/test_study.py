@@ -9,25 +9,39 @@ import numpy as np
 import pytest
 
 import lossless_inr_lite as lil
-from lossless_inr_lite import backbones, baselines, hypothesis, loss_study, study, views
-from lossless_inr_lite.certify import certify_models
+from lossless_inr_lite.companion import study
+from lossless_inr_lite.companion import tables as views
+from lossless_inr_lite.companion.chapters import c05_baselines as baselines
+from lossless_inr_lite.companion.chapters import c06_backbones as backbones
+from lossless_inr_lite.companion.chapters import c07_hypothesis as hypothesis
+from lossless_inr_lite.companion.chapters import c08_ablations as loss_study
+from lossless_inr_lite.companion.movies import Filmstrip
+from lossless_inr_lite.companion.statistics import interval
+from lossless_inr_lite.companion.study import Case, film, run_cases, run_groups, spread
 from lossless_inr_lite.history import Entry
-from lossless_inr_lite.image_files import write_image
-from lossless_inr_lite.intervals import interval
-from lossless_inr_lite.movies import Filmstrip
-from lossless_inr_lite.study import Case, film, run_cases, run_groups, spread
+from lossless_inr_lite.signals.image_files import write_image
+from lossless_inr_lite.storage.certify import certify_models
 
-SMALL = Case("", "astronaut", 4, "bit_coordinate", "siren", 24, 2, learning_rate=1e-3, max_seconds=20.0)
+SMALL = Case(
+    "", "astronaut", 4, "bit_coordinate", "siren", 24, 2, learning_rate=1e-3, max_seconds=20.0
+)
 
 
 def entry(iteration, wrong):
-    return Entry(iteration, 8 * iteration, 0, iteration / 10, 0.1, wrong, wrong / 100, [wrong / 100], None)
+    return Entry(
+        iteration, 8 * iteration, 0, iteration / 10, 0.1, wrong, wrong / 100, [wrong / 100], None
+    )
 
 
 def test_a_stop_keeps_the_best_weights_so_far_and_ends_the_fit():
     strip = Filmstrip({"iteration": 3, "seconds": 0.55})
-    ended = [strip(entry(i, wrong), np.full(1, i)) for i, wrong in enumerate([50, 9, 20, 30, 4, 5, 1])]
-    assert {clock: best[0].iteration for clock, best in strip.best_at.items()} == {"iteration": 1, "seconds": 4}
+    ended = [
+        strip(entry(i, wrong), np.full(1, i)) for i, wrong in enumerate([50, 9, 20, 30, 4, 5, 1])
+    ]
+    assert {clock: best[0].iteration for clock, best in strip.best_at.items()} == {
+        "iteration": 1,
+        "seconds": 4,
+    }
     assert ended == [False] * 6 + [True]
 
 
@@ -62,8 +76,11 @@ def test_a_run_that_was_stopped_goes_on(tmp_path):
 def test_a_study_reads_every_picture_before_it_starts():
     plain = replace(SMALL, signal="")
     assert [(c.signal, c.seed) for c in spread(plain, "astronaut, coffee", 2)] == [
-        ("astronaut", 0), ("coffee", 0), ("astronaut", 1), ("coffee", 1),
-    ]  # fmt: skip
+        ("astronaut", 0),
+        ("coffee", 0),
+        ("astronaut", 1),
+        ("coffee", 1),
+    ]
     with pytest.raises(lil.InputError, match="astronot does not exist"):
         spread(plain, "astronaut,astronot")
     with pytest.raises(lil.InputError, match="hidden_features is 0"):
@@ -124,7 +141,9 @@ def test_the_first_fit_of_a_process_is_not_charged_for_loading_code():
 
 
 def test_baselines_are_measured_at_the_methods_own_cost(tmp_path):
-    others = [replace(SMALL, method=n, formulation="amplitude", network=n) for n in ("siren", "gauss")]
+    others = [
+        replace(SMALL, method=n, formulation="amplitude", network=n) for n in ("siren", "gauss")
+    ]
     rows = run_groups([[replace(SMALL, method="ours"), *others]], tmp_path, patience=3.0)
     ours, *rest = rows.values()
     assert ours["reference"]
@@ -138,7 +157,9 @@ def test_baselines_are_measured_at_the_methods_own_cost(tmp_path):
 
 
 def test_many_certificates_are_those_of_each(tiny, tiny_fit):
-    early = lil.fit(tiny, recipe="paper", hidden_features=24, hidden_layers=2, max_iterations=2, certify=False)
+    early = lil.fit(
+        tiny, recipe="paper", hidden_features=24, hidden_layers=2, max_iterations=2, certify=False
+    )
     good, bad = certify_models([(tiny_fit, tiny), (early, tiny)])
     assert good.lossless
     assert good.sha256_weights == tiny_fit.certificate.sha256_weights
@@ -160,26 +181,48 @@ def test_the_best_rate_is_the_smallest_error_and_then_the_smallest_rate():
 
 
 def test_effects_are_ratios_between_corners_that_arrived():
-    costs = {"n = 1": 800.0, "bce, d = 2, heads": 400.0, "mse, d = 3, bit coordinate": 100.0,
-             "bce, d = 3, bit coordinate": 50.0, "bce, d = 3, heads": 400.0}  # fmt: skip
+    costs = {
+        "n = 1": 800.0,
+        "bce, d = 2, heads": 400.0,
+        "mse, d = 3, bit coordinate": 100.0,
+        "bce, d = 3, bit coordinate": 50.0,
+        "bce, d = 3, heads": 400.0,
+    }
     assert hypothesis.effects(costs) == pytest.approx(
         {"MSE to BCE": 0.5, "d = 2 to d = 3": 1.0, "heads to bit coordinate": 0.125}
     )
 
 
-def row(method, num_bits=8, lossless=True, iterations=100, ber=0.0, reference=True, checkpoints=None):
+def row(
+    method, num_bits=8, lossless=True, iterations=100, ber=0.0, reference=True, checkpoints=None
+):
     return {
-        "method": method, "signal": {"name": "p", "sha256": "p", "num_bits": num_bits}, "seed": 0, "lossless": lossless,
-        "iterations": iterations, "samples_seen": 8 * iterations, "seconds": 1.0, "reference": reference,
-        "metrics": {"psnr": None, "ssim": 1.0, "rmse": 0.0, "ber": ber}, "checkpoints": checkpoints or {},
-        "model": {"num_parameters": 10}, "history": [{"iteration": iterations, "ber_planes": [0.5, 0.1]}],
-    }  # fmt: skip
+        "method": method,
+        "signal": {"name": "p", "sha256": "p", "num_bits": num_bits},
+        "seed": 0,
+        "lossless": lossless,
+        "iterations": iterations,
+        "samples_seen": 8 * iterations,
+        "seconds": 1.0,
+        "reference": reference,
+        "metrics": {"psnr": None, "ssim": 1.0, "rmse": 0.0, "ber": ber},
+        "checkpoints": checkpoints or {},
+        "model": {"num_parameters": 10},
+        "history": [{"iteration": iterations, "ber_planes": [0.5, 0.1]}],
+    }
 
 
 def at(**errors):
     planes = [0.1] * 8
     return {
-        clock: {"iteration": 60, "ber": e, "psnr": 9.0, "ssim": 0.5, "rmse": 3.0, "ber_planes": planes}
+        clock: {
+            "iteration": 60,
+            "ber": e,
+            "psnr": 9.0,
+            "ssim": 0.5,
+            "rmse": 3.0,
+            "ber_planes": planes,
+        }
         for clock, e in errors.items()
     }
 
@@ -192,7 +235,8 @@ def test_table_1_is_judged_by_place_and_by_errors():
     errors = dict(zip(baselines.METHODS, (0.37, 0.30, 0.22, 0.1456, 0.1382, 0.0), strict=True))
     rows = [row(baselines.OURS)]
     rows += [
-        row(m, reference=False, checkpoints=at(iteration=e, samples_seen=e / 2, seconds=e)) for m, e in errors.items()
+        row(m, reference=False, checkpoints=at(iteration=e, samples_seen=e / 2, seconds=e))
+        for m, e in errors.items()
     ]
     found = judged(baselines.verdicts(rows, "rate"))
     assert found["table1/Kodak/ours"] == "reproduced"
@@ -208,8 +252,16 @@ def test_table_2_needs_a_lossless_backbone_and_one_that_fails_alone():
     rows = []
     for name in backbones.BACKBONES:
         steps = 10 if name == "FINER" else 99_999  # fewer than the paper's, and more
-        rows.append(row(f"{name} {backbones.OURS}", lossless=name not in ("DINER", "FINER"), iterations=steps))
-        rows.append(row(f"{name} {backbones.ALONE}", reference=False, checkpoints=at(iteration=0.1)))
+        rows.append(
+            row(
+                f"{name} {backbones.OURS}",
+                lossless=name not in ("DINER", "FINER"),
+                iterations=steps,
+            )
+        )
+        rows.append(
+            row(f"{name} {backbones.ALONE}", reference=False, checkpoints=at(iteration=0.1))
+        )
     found = judged(backbones.verdicts(rows))
     assert found["table2/DINER/Kodak/ours"] == "deviates"
     assert found["table2/Gauss/Kodak/alone"] == "reproduced"
@@ -228,7 +280,9 @@ def test_table_3_needs_the_order_of_the_digits():
 
 
 def test_losses_are_judged_by_iterations():
-    by_loss = [row(m, iterations=i) for m, i in zip(loss_study.LOSSES, (100, 100, 150, 260), strict=True)]
+    by_loss = [
+        row(m, iterations=i) for m, i in zip(loss_study.LOSSES, (100, 100, 150, 260), strict=True)
+    ]
     by_colour = [row(m, iterations=i) for m, i in zip(loss_study.COLOUR, (100, 180), strict=True)]
     silent = {"sigmoid_bce at 1": {"silent": 3, "wrong": 5}, "bce at 1": {"silent": 0, "wrong": 5}}
     assert set(judged(loss_study.verdicts(by_loss, by_colour, silent)).values()) == {"reproduced"}
@@ -237,7 +291,15 @@ def test_losses_are_judged_by_iterations():
 def test_a_wrong_saturated_bit_is_silent_behind_the_sigmoid_only(tiny):
     for loss, all_silent in (("sigmoid_bce", True), ("bce", False)):
         done = lil.fit(
-            tiny, "bit_coordinate", "siren", 8, 1, recipe="paper", loss=loss, max_iterations=1, certify=False
+            tiny,
+            "bit_coordinate",
+            "siren",
+            8,
+            1,
+            recipe="paper",
+            loss=loss,
+            max_iterations=1,
+            certify=False,
         )
         last = done.model.network.layers[-1]
         last.weight.data.zero_()

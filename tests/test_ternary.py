@@ -15,25 +15,38 @@ from hypothesis import strategies as st
 from scipy.special import erf
 
 import lossless_inr_lite as lil
-from lossless_inr_lite import ternary_file, trits
 from lossless_inr_lite.__main__ import main
-from lossless_inr_lite.certify import certificate_path
-from lossless_inr_lite.coords import axis, whole_axis
-from lossless_inr_lite.fixed_point import gelu_table, sine_table
+from lossless_inr_lite.companion.chapters.c13_ternary.study import densities, papers_networks
 from lossless_inr_lite.formulations import get_formulation
-from lossless_inr_lite.integer_inference import masked_sums, packed_bits, square_root
 from lossless_inr_lite.model import Architecture
+from lossless_inr_lite.networks.fixed_point import gelu_table, sine_table
 from lossless_inr_lite.networks.problem import Problem
 from lossless_inr_lite.networks.ternary import BitLinear, normalised, plane_waves
-from lossless_inr_lite.quantisation import CoarseLinear, after_training, best_step, in_training, rounded
-from lossless_inr_lite.recipes import TERNARY, Choice
-from lossless_inr_lite.ternary_study import densities, papers_networks
+from lossless_inr_lite.signals.coords import axis, whole_axis
+from lossless_inr_lite.storage import trit_coding as trits
+from lossless_inr_lite.storage import trits as ternary_file
+from lossless_inr_lite.storage.certify import certificate_path
+from lossless_inr_lite.storage.integers import masked_sums, packed_bits, square_root
+from lossless_inr_lite.training.quantisation import (
+    CoarseLinear,
+    after_training,
+    best_step,
+    in_training,
+    rounded,
+)
+from lossless_inr_lite.training.recipes import TERNARY, Choice
 
-PICTURE = lil.Signal(np.random.default_rng(0).integers(0, 16, (6, 5, 2)).astype(np.uint8), 4, "noise")
+PICTURE = lil.Signal(
+    np.random.default_rng(0).integers(0, 16, (6, 5, 2)).astype(np.uint8), 4, "noise"
+)
 
 
-def model(formulation="bit_heads", width=12, layers=2, tile=None, seed=0, signal=PICTURE, **options):
-    chosen = Architecture(formulation, "ternary", width, layers, "bce", tile, options or {"num_waves": 5})
+def model(
+    formulation="bit_heads", width=12, layers=2, tile=None, seed=0, signal=PICTURE, **options
+):
+    chosen = Architecture(
+        formulation, "ternary", width, layers, "bce", tile, options or {"num_waves": 5}
+    )
     return chosen.build(signal.spec, seed)
 
 
@@ -66,14 +79,17 @@ def test_rare_trits_take_less_than_the_formula(rng):
     assert len(trits.encode(found)) < 0.5 * len(trits.pack(found))
 
 
-@pytest.mark.parametrize(("data", "count"), [(b"\xff", 5), (b"\x00\x00", 5), (b"", 1), (b"\x05", 1)])
+@pytest.mark.parametrize(
+    ("data", "count"), [(b"\xff", 5), (b"\x00\x00", 5), (b"", 1), (b"\x05", 1)]
+)
 def test_bytes_that_packing_does_not_make_are_refused(data, count):
     with pytest.raises(lil.FileFormatError, match=f"{len(data)} bytes"):
         trits.unpack(data, count)
 
 
 @pytest.mark.parametrize(
-    ("data", "count"), [(b"", 0), (b"\x55\x55", 10**9), (b"\xff\xff\x00\x00\x00\x01", 3), (b"\x55" * 6, 1)]
+    ("data", "count"),
+    [(b"", 0), (b"\x55\x55", 10**9), (b"\xff\xff\x00\x00\x00\x01", 3), (b"\x55" * 6, 1)],
 )
 def test_bytes_that_coding_does_not_make_are_refused(data, count):
     with pytest.raises(lil.FileFormatError, match=f"{len(data)} bytes"):
@@ -111,10 +127,15 @@ def reference(network, points):
     for point in points.tolist():
         phases = [sum(f * p for f, p in zip(wave, point, strict=True)) for wave in waves]
         values = [(45 * p + 2**13) // 2**14 for p in point]
-        values += [sines[phase % 2**15] for phase in phases] + [sines[(phase + 2**13) % 2**15] for phase in phases]
+        values += [sines[phase % 2**15] for phase in phases] + [
+            sines[(phase + 2**13) % 2**15] for phase in phases
+        ]
         for number, layer in enumerate(network.layers):
             weights = layer.trits[0].tolist()
-            sums = [sum(v * row[j] for v, row in zip(values, weights, strict=True)) for j in range(len(weights[0]))]
+            sums = [
+                sum(v * row[j] for v, row in zip(values, weights, strict=True))
+                for j in range(len(weights[0]))
+            ]
             if number == len(network.layers) - 1:
                 result.append(sums)
                 break
@@ -122,7 +143,9 @@ def reference(network, points):
             a = [gelus[i + 1024] for i in z]
             n, total = len(a), sum(a)
             spread = max(1, math.isqrt(n * sum(x * x for x in a) - total**2))
-            values = [max(-127, min(127, (64 * (n * x - total) + spread) // (2 * spread))) for x in a]
+            values = [
+                max(-127, min(127, (64 * (n * x - total) + spread) // (2 * spread))) for x in a
+            ]
     return np.array(result)
 
 
@@ -134,8 +157,18 @@ def test_integer_inference_equals_pure_python(options, width):
     assert np.array_equal(next(packed.integers.totals(points)), reference(packed.integers, points))
 
 
-@pytest.mark.parametrize("formulation", ["bit_heads", "bit_coordinate", "parallel_bits", "bit_colour_coordinate",
-                                         "bit_heads_gray", "bit_mosaic", "bit_heads_3d"])  # fmt: skip
+@pytest.mark.parametrize(
+    "formulation",
+    [
+        "bit_heads",
+        "bit_coordinate",
+        "parallel_bits",
+        "bit_colour_coordinate",
+        "bit_heads_gray",
+        "bit_mosaic",
+        "bit_heads_3d",
+    ],
+)
 @pytest.mark.parametrize("tile", [None, 3])
 def test_training_and_decoding_are_one_forward_pass(formulation, tile):
     """The network that carries whole numbers in floats of either precision decides the bits of the decoder."""
@@ -148,7 +181,11 @@ def test_training_and_decoding_are_one_forward_pass(formulation, tile):
 
 def test_batches_and_precisions_do_not_matter_to_the_decoder():
     packed = ternary_file.packed(model())
-    ways = [packed.decode(batch, dtype) for batch in (1, 5, 10**6) for dtype in (torch.float32, torch.float64)]
+    ways = [
+        packed.decode(batch, dtype)
+        for batch in (1, 5, 10**6)
+        for dtype in (torch.float32, torch.float64)
+    ]
     assert all(np.array_equal(words, ways[0][0]) and margin == ways[0][1] for words, margin in ways)
 
 
@@ -162,7 +199,9 @@ def test_sums_under_masks_are_matrix_products(inputs, outputs, seed):
 
 
 def test_a_stretched_axis_of_bits_has_no_whole_coordinates():
-    with pytest.raises(lil.InputError, match="bit_coordinate_x2 has no coordinates in whole numbers"):
+    with pytest.raises(
+        lil.InputError, match="bit_coordinate_x2 has no coordinates in whole numbers"
+    ):
         get_formulation("bit_coordinate_x2").whole_coordinates(PICTURE.spec)
 
 
@@ -187,7 +226,10 @@ def test_the_gradient_of_the_norm_is_that_of_a_layer_norm():
     (normalised(values) * weights).sum().backward()
     other = values.detach().clone().requires_grad_()
     (32 * torch.nn.functional.layer_norm(other, (40,), eps=0) * weights).sum().backward()
-    assert torch.nn.functional.cosine_similarity(values.grad.flatten(), other.grad.flatten(), dim=0) > 0.999
+    assert (
+        torch.nn.functional.cosine_similarity(values.grad.flatten(), other.grad.flatten(), dim=0)
+        > 0.999
+    )
     assert values.grad.norm() / other.grad.norm() == pytest.approx(1, abs=0.02)
 
 
@@ -210,7 +252,10 @@ def test_a_fit_is_certified_from_its_packed_file(fitted, tmp_path):
     header = lil.read_model(path)[1]
     assert header.num_parameters == fitted.num_parameters
     assert header.sha256_samples == PICTURE.sha256
-    assert json.loads((tmp_path / "noise.trits.json").read_text())["sha256_weights"] == header.sha256_weights
+    assert (
+        json.loads((tmp_path / "noise.trits.json").read_text())["sha256_weights"]
+        == header.sha256_weights
+    )
 
 
 def test_the_file_is_little_more_than_its_trits(fitted, tmp_path):
@@ -261,7 +306,9 @@ def resigned(data, change):
         ({"surprise": 1}, "bad header: surprise"),
     ],
 )
-def test_hostile_headers_are_refused_before_anything_is_allocated(fitted, tmp_path, change, message):
+def test_hostile_headers_are_refused_before_anything_is_allocated(
+    fitted, tmp_path, change, message
+):
     data = lil.save(fitted, tmp_path / "noise.trits").read_bytes()
     bad = tmp_path / "bad.trits"
     bad.write_bytes(resigned(data, lambda facts: facts.update(change)))
@@ -278,16 +325,21 @@ def test_a_header_that_inflates_without_end_is_refused(fitted, tmp_path):
 
 
 def test_other_networks_are_not_saved_as_trits(tmp_path):
-    floats = lil.fit(PICTURE, "bit_heads", "siren", 8, 1, recipe="paper", max_iterations=1, certify=False)
+    floats = lil.fit(
+        PICTURE, "bit_heads", "siren", 8, 1, recipe="paper", max_iterations=1, certify=False
+    )
     with pytest.raises(
-        lil.InputError, match=r"a siren with formulation bit_heads and loss sigmoid_bce cannot be saved as \.trits"
+        lil.InputError,
+        match=r"a siren with formulation bit_heads and loss sigmoid_bce cannot be saved as \.trits",
     ):
         lil.save(floats, tmp_path / "a.trits")
     assert not list(tmp_path.iterdir())
 
 
 def test_sides_and_widths_that_would_not_be_exact_are_refused():
-    with pytest.raises(lil.InputError, match="a ternary network of width 5000 on a side of 6 is too large"):
+    with pytest.raises(
+        lil.InputError, match="a ternary network of width 5000 on a side of 6 is too large"
+    ):
         model(width=5000)
     with pytest.raises(lil.InputError, match="on a side of 2000 is too large"):
         lil.fit(sound(2000), "bit_heads", "ternary", 8, 1, recipe="paper")
@@ -301,13 +353,18 @@ def sound(length):
 def test_the_recipe_cuts_long_signals_into_tiles(length):
     chosen = TERNARY.choose(sound(length).spec, Choice())
     assert chosen.tile is not None
-    assert max(get_formulation(chosen.formulation, chosen.tile).tile_sides(sound(length).spec)) <= 1024
+    assert (
+        max(get_formulation(chosen.formulation, chosen.tile).tile_sides(sound(length).spec)) <= 1024
+    )
 
 
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        ({"network": "siren"}, "the recipe ternary trains the network ternary, and siren was asked for"),
+        (
+            {"network": "siren"},
+            "the recipe ternary trains the network ternary, and siren was asked for",
+        ),
         ({"hidden_layers": 0}, "hidden_layers is 0: allowed are whole numbers from 1"),
         ({"hidden_features": "8"}, "hidden_features is '8': allowed are whole numbers from 1"),
         ({"formulation": ""}, "unknown formulation ''"),
@@ -318,11 +375,19 @@ def test_bad_choices_are_named_before_training(choice, message):
         lil.fit(PICTURE, recipe="ternary", **choice)
 
 
-@pytest.mark.parametrize("further", [[], ["--recipe", "ternary", "--loss", "mse"],
-                                     ["--recipe", "ternary", "--formulation", "bit_coordinate_x2"]])  # fmt: skip
+@pytest.mark.parametrize(
+    "further",
+    [
+        [],
+        ["--recipe", "ternary", "--loss", "mse"],
+        ["--recipe", "ternary", "--formulation", "bit_coordinate_x2"],
+    ],
+)
 def test_what_cannot_be_packed_is_refused_before_training(tmp_path, capsys, further):
     started = time.perf_counter()
-    assert main(["fit", "astronaut", "--size", "64", *further, "-o", str(tmp_path / "a.trits")]) == 2
+    assert (
+        main(["fit", "astronaut", "--size", "64", *further, "-o", str(tmp_path / "a.trits")]) == 2
+    )
     assert "cannot be saved as .trits" in capsys.readouterr().err
     assert time.perf_counter() - started < 5
     assert not list(tmp_path.iterdir())
@@ -337,18 +402,34 @@ def test_both_forms_keep_their_certificates(fitted, tmp_path):
 def test_decoding_asks_for_memory_first(monkeypatch):
     packed = ternary_file.packed(model())
     monkeypatch.setattr(
-        ternary_file, "check_memory", lambda needed, device: (_ for _ in ()).throw(lil.InputError("no"))
+        ternary_file,
+        "check_memory",
+        lambda needed, device: (_ for _ in ()).throw(lil.InputError("no")),
     )
     with pytest.raises(lil.InputError, match="no"):
         packed.decode()
 
 
 def test_the_command_line(tmp_path, capsys):
-    from lossless_inr_lite.image_files import write_image
+    from lossless_inr_lite.signals.image_files import write_image
 
     write_image(tmp_path / "in.png", PICTURE.samples[..., :1] * 17, 8)
     network, back = str(tmp_path / "out.trits"), str(tmp_path / "back.png")
-    assert main(["fit", str(tmp_path / "in.png"), "--recipe", "ternary", "--max-iterations", "600", "-o", network]) == 0
+    assert (
+        main(
+            [
+                "fit",
+                str(tmp_path / "in.png"),
+                "--recipe",
+                "ternary",
+                "--max-iterations",
+                "600",
+                "-o",
+                network,
+            ]
+        )
+        == 0
+    )
     assert main(["verify", network, str(tmp_path / "in.png")]) == 0
     assert main(["decode", network, "-o", back]) == 0
     capsys.readouterr()
@@ -363,8 +444,17 @@ def test_the_command_line(tmp_path, capsys):
 def test_weights_come_to_rest():
     """After the last hour no trit moves: the trits of later evaluations are those of earlier ones."""
     seen = []
-    done = lil.fit(PICTURE, "bit_heads", "ternary", 8, 1, recipe="ternary", max_iterations=600, certify=False,
-                   callback=lambda entry, words: seen.append((entry.iteration, words.copy())))  # fmt: skip
+    done = lil.fit(
+        PICTURE,
+        "bit_heads",
+        "ternary",
+        8,
+        1,
+        recipe="ternary",
+        max_iterations=600,
+        certify=False,
+        callback=lambda entry, words: seen.append((entry.iteration, words.copy())),
+    )
     assert done.stopped == "max_iterations"
     assert not np.array_equal(seen[0][1], seen[3][1])
     assert [iteration for iteration, _ in seen[-2:]] == [590, 600]  # the last hour is 588
@@ -380,7 +470,9 @@ def test_the_best_step_is_no_worse_than_the_largest_weights(rng):
         largest = 2 ** (bits - 1) - 1
         step = best_step(weight, bits)
         plain = weight.abs().amax((1, 2), keepdim=True) / largest
-        error, other = (((rounded(weight, s, largest) - weight) ** 2).sum((1, 2)) for s in (step, plain))
+        error, other = (
+            ((rounded(weight, s, largest) - weight) ** 2).sum((1, 2)) for s in (step, plain)
+        )
         assert (error <= other + 1e-12).all()
         assert len(torch.unique((rounded(weight, step, largest) / step).round())) <= 2 * largest + 1
 
@@ -396,18 +488,26 @@ def test_coarse_layers_compute_with_levels():
 
 
 def test_coarse_training_ends_on_the_grid():
-    whole = lil.fit(PICTURE, "bit_heads", "siren", 24, 1, recipe="paper", max_iterations=30, certify=False)
+    whole = lil.fit(
+        PICTURE, "bit_heads", "siren", 24, 1, recipe="paper", max_iterations=30, certify=False
+    )
     coarse = in_training(whole, PICTURE, 3, 40, 1e-3, 0)
     for name, weight in coarse.model.network.state_dict().items():
         if name.endswith("weight"):
             assert len(torch.unique(weight)) <= 7
     rough = after_training(whole, PICTURE, 2)
-    assert all(len(torch.unique(w)) <= 3 for n, w in rough.model.network.state_dict().items() if n.endswith("weight"))
+    assert all(
+        len(torch.unique(w)) <= 3
+        for n, w in rough.model.network.state_dict().items()
+        if n.endswith("weight")
+    )
     assert rough.entry.wrong_bits > 0
 
 
 def test_networks_without_plain_layers_have_no_coarse_form():
-    whole = lil.fit(PICTURE, "bit_heads", "wire", 8, 1, recipe="paper", max_iterations=1, certify=False)
+    whole = lil.fit(
+        PICTURE, "bit_heads", "wire", 8, 1, recipe="paper", max_iterations=1, certify=False
+    )
     with pytest.raises(lil.InputError, match="a wire has no coarse form"):
         in_training(whole, PICTURE, 3, 1, 1e-3, 0)
 

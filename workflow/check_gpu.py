@@ -9,9 +9,9 @@ import sys
 import torch
 
 import lossless_inr_lite as lil
-from lossless_inr_lite.atomic import write_json
-from lossless_inr_lite.paths import RESULTS
-from lossless_inr_lite.records import SCHEMA_VERSION, environment, fit_record, peak_memory
+from lossless_inr_lite.companion.paths import RESULTS
+from lossless_inr_lite.companion.records import SCHEMA_VERSION, environment, fit_record, peak_memory
+from lossless_inr_lite.files import write_json
 
 
 def main() -> int:
@@ -26,16 +26,28 @@ def main() -> int:
         print("skipped: this machine has no CUDA device, so nothing was checked")
         return 0
     signal = lil.load_image(options.signal, size=options.size)
-    fit = lil.fit(signal, hidden_features=options.hidden_features, max_seconds=options.max_seconds, device="cuda")
+    fit = lil.fit(
+        signal,
+        hidden_features=options.hidden_features,
+        max_seconds=options.max_seconds,
+        device="cuda",
+    )
     folder = RESULTS / "paper"
     record = {
-        "schema_version": SCHEMA_VERSION, "experiment": "check_gpu", "profile": "paper", "parameters": vars(options),
-        "environment": environment("cuda"), "peak_memory_bytes": peak_memory(),
-        "peak_gpu_memory_bytes": torch.cuda.max_memory_allocated(), "fits": {signal.name: fit_record(fit, signal)},
-    }  # fmt: skip
+        "schema_version": SCHEMA_VERSION,
+        "experiment": "check_gpu",
+        "profile": "paper",
+        "parameters": vars(options),
+        "environment": environment("cuda"),
+        "peak_memory_bytes": peak_memory(),
+        "peak_gpu_memory_bytes": torch.cuda.max_memory_allocated(),
+        "fits": {signal.name: fit_record(fit, signal)},
+    }
     path = write_json(folder / "check_gpu.json", record)
     devices = sorted({way["device"] for way in fit.certificate.ways}) if fit.certificate else []
-    print(f"{'certified lossless' if fit.lossless else 'NOT lossless'} on {', '.join(devices)}: {path}")
+    print(
+        f"{'certified lossless' if fit.lossless else 'NOT lossless'} on {', '.join(devices)}: {path}"
+    )
     return 0 if fit.lossless and "cuda" in devices else 3
 
 

@@ -7,9 +7,9 @@ those that have are kept.
 import shutil
 import sys
 
+from lossless_inr_lite.companion.parameters import PROFILES
+from lossless_inr_lite.companion.paths import NOTEBOOKS, RESULTS, RUNS
 from lossless_inr_lite.errors import check_choice
-from lossless_inr_lite.parameters import PROFILES
-from lossless_inr_lite.paths import NOTEBOOKS, RESULTS, RUNS
 
 KEPT = {"record.json": ".json", "errors.png": ".png"}
 
@@ -27,7 +27,10 @@ def main() -> int:
             elif name == "record.json" and profile == "lite":
                 missing.append(notebook.stem)
     if missing:
-        print(f"no record of a lite run: {', '.join(missing)}: make run PROFILE=lite first", file=sys.stderr)
+        print(
+            f"no record of a lite run: {', '.join(missing)}: make run PROFILE=lite first",
+            file=sys.stderr,
+        )
     return 1 if missing else 0
 
 

@@ -18,16 +18,17 @@ from safetensors.numpy import save_file
 from lossless_inr_lite.codec.learning import SMALL_SETS, Plan, learn
 from lossless_inr_lite.codec.photo_learning import Samples, joined, learn_network, samples_of
 from lossless_inr_lite.codec.photo_prior import PhotoPrior
-from lossless_inr_lite.codec.study import load_set
-from lossless_inr_lite.signals import load_image
+from lossless_inr_lite.companion.chapters.c15_lossless_compression.study import load_set
+from lossless_inr_lite.signals.signal import load_image
 
 PLANS = {
     "digits": ("train-images-*-idx3-ubyte.gz", None, Plan(SMALL_SETS, iterations=15_000)),
     "fashion": (
-        "t10k-images-0000-2221-idx3-ubyte.gz", 1500,
+        "t10k-images-0000-2221-idx3-ubyte.gz",
+        1500,
         Plan(SMALL_SETS, iterations=15_000, learning_rate=2e-3, weight_decay=0.05),
     ),
-}  # fmt: skip
+}
 EMBEDDED = ("astronaut", "coffee", "chelsea", "rocket")
 # Shrunk by, bits a sample, and the share of the pixels that is shown.
 KODAK_VIEWS = ((2, 8, 1.0), (3, 8, 1.0), (1, 8, 0.25), (4, 12, 0.5), (2, 16, 0.25))
@@ -38,7 +39,9 @@ ITERATIONS = 25_000
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("prior", choices=[*PLANS, "photo", "photo-without-even", "photo-without-odd"])
+    parser.add_argument(
+        "prior", choices=[*PLANS, "photo", "photo-without-even", "photo-without-odd"]
+    )
     parser.add_argument("--signals", type=Path, required=True, help="folder with the data sets")
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
@@ -48,7 +51,9 @@ def main() -> int:
         pictures = load_set(str(next(options.signals.rglob(pattern))))[:count]
         prior = learn(without(pictures, load_set("digits")), plan, report)
     else:
-        prior = photo_prior(options.signals, options.prior.removeprefix("photo").removeprefix("-without-"))
+        prior = photo_prior(
+            options.signals, options.prior.removeprefix("photo").removeprefix("-without-")
+        )
     save_file(prior.tensors(), options.output)
     print(f"{options.output}: {options.output.stat().st_size} bytes")
     return 0
@@ -64,13 +69,20 @@ def photo_prior(folder: Path, without: str) -> PhotoPrior:
     generator = np.random.default_rng(0)
     networks = []
     for number in range(3):
-        parts = [part for picture, views in pictures for part in shown(picture, views, number, generator)]
-        networks.append(learn_network(joined(parts), HIDDEN, ITERATIONS, seed=number, report=report))
+        parts = [
+            part for picture, views in pictures for part in shown(picture, views, number, generator)
+        ]
+        networks.append(
+            learn_network(joined(parts), HIDDEN, ITERATIONS, seed=number, report=report)
+        )
     return PhotoPrior(networks)
 
 
 def shown(
-    picture: np.ndarray, views: tuple[tuple[int, int, float], ...], number: int, generator: np.random.Generator
+    picture: np.ndarray,
+    views: tuple[tuple[int, int, float], ...],
+    number: int,
+    generator: np.random.Generator,
 ) -> list[Samples]:
     """A picture at several sizes and depths, each also mirrored where all of it is shown."""
     parts = []
@@ -87,7 +99,9 @@ def block_means(picture: np.ndarray, factor: int, num_bits: int) -> np.ndarray:
     """Means of factor x factor pixels of 8 bits, rounded to `num_bits`; deeper than 8 bits they hold real detail."""
     height, width, channels = picture.shape
     cut = picture[: height // factor * factor, : width // factor * factor].astype(np.float64)
-    means = cut.reshape(height // factor, factor, width // factor, factor, channels).mean(axis=(1, 3))
+    means = cut.reshape(height // factor, factor, width // factor, factor, channels).mean(
+        axis=(1, 3)
+    )
     return np.rint(means * ((2**num_bits - 1) / 255)).astype(np.int64)
 
 

@@ -25,12 +25,17 @@ from sphinx.config import Config
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
-from lossless_inr_lite.chapter import table
-from lossless_inr_lite.claims import Judged, committed_records, judged, paper_claims
-from lossless_inr_lite.records import VERDICTS
+from lossless_inr_lite.companion.chapter import table
+from lossless_inr_lite.companion.claims import Judged, committed_records, judged, paper_claims
+from lossless_inr_lite.companion.records import VERDICTS
 
 ROOT = Path(__file__).resolve().parents[2]
-HASHED = ("lossless_inr_lite/**/*.py", "notebooks/params/*.yaml", "data/paper/*.csv", "data/results/cpu/*.json")
+HASHED = (
+    "lossless_inr_lite/**/*.py",
+    "notebooks/params/*.yaml",
+    "data/paper/*.csv",
+    "data/results/cpu/*.json",
+)
 MATHJAX_FILES = ("tex-chtml.js", "output/chtml/fonts/woff-v2/*.woff")
 
 
@@ -62,7 +67,9 @@ def use_executed(app: Sphinx, docname: str, source: list[str]) -> None:
     name = docname.removeprefix("notebooks/")
     executed = ROOT / "_build" / "runs" / profile() / name / f"{name}.ipynb"
     if not (executed.parent / "record.json").is_file():
-        raise ExtensionError(f"no finished run of {name} at profile {profile()!r}: make run PROFILE={profile()} first")
+        raise ExtensionError(
+            f"no finished run of {name} at profile {profile()!r}: make run PROFILE={profile()} first"
+        )
     source[0] = executed.read_text(encoding="utf-8")
 
 
@@ -71,7 +78,10 @@ def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
     spec = find_spec("sphinx-mathjax-offline")
     if error or app.builder.format != "html" or spec is None or spec.origin is None:
         return
-    origin, target = Path(spec.origin).parent / "static" / "mathjax", Path(app.outdir) / "_static" / "mathjax"
+    origin, target = (
+        Path(spec.origin).parent / "static" / "mathjax",
+        Path(app.outdir) / "_static" / "mathjax",
+    )
     for pattern in MATHJAX_FILES:
         for path in origin.glob(pattern):
             copy = target / path.relative_to(origin)
@@ -87,7 +97,9 @@ class RecordRole(SphinxRole):
         try:
             text = format(look_up(query), form)
         except (OSError, KeyError, IndexError, ValueError, TypeError) as error:
-            message = self.inliner.reporter.error(f"record {self.text!r}: {error!r}", line=self.lineno)
+            message = self.inliner.reporter.error(
+                f"record {self.text!r}: {error!r}", line=self.lineno
+            )
             return [self.inliner.problematic(self.rawtext, self.rawtext, message)], [message]
         return [nodes.Text(text)], []
 
@@ -97,9 +109,18 @@ class ManifestDirective(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         files = json.loads((ROOT / "data" / "manifest.json").read_text(encoding="utf-8"))["files"]
-        lines = ["| Name | Picture | Samples | Source | Licence | SHA-256 |", "|---|---|---|---|---|---|"]
+        lines = [
+            "| Name | Picture | Samples | Source | Licence | SHA-256 |",
+            "|---|---|---|---|---|---|",
+        ]
         for file in files:
-            cells = (f"`{file['name']}`", file["title"], file["samples"], file["source"], file["licence"])
+            cells = (
+                f"`{file['name']}`",
+                file["title"],
+                file["samples"],
+                file["source"],
+                file["licence"],
+            )
             lines.append("| " + " | ".join(cells) + f" | `{file['sha256'][:16]}` |")
         return self.parse_text_to_nodes("\n".join(lines))
 
@@ -116,9 +137,13 @@ class ResultsDirective(SphinxDirective):
         parts = self.table("counts", ("", *VERDICTS, "in all"), counts)
         return parts + [self.section(name, rows) for name, rows in groups.items()]
 
-    def table(self, kind: str, head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[nodes.Node]:
+    def table(
+        self, kind: str, head: Sequence[str], rows: Sequence[Sequence[object]]
+    ) -> list[nodes.Node]:
         """A table of the classes "results" and `kind`; a cell that holds a verdict has its name as a class."""
-        holder = nodes.container("", *self.parse_text_to_nodes(str(table(head, rows).data).replace("+-", "±")))
+        holder = nodes.container(
+            "", *self.parse_text_to_nodes(str(table(head, rows).data).replace("+-", "±"))
+        )
         for node in holder.findall(nodes.table):
             node["classes"] += ["results", kind]
         for entry in (e for body in holder.findall(nodes.tbody) for e in body.findall(nodes.entry)):
@@ -134,10 +159,25 @@ class ResultsDirective(SphinxDirective):
 
     def cells(self, row: Judged) -> tuple[str, ...]:
         """A claim of a figure or an equation starts with its item; a record that is a chapter's links to it."""
-        claim = row.claim.claim if row.claim.item.startswith("Table") else f"{row.claim.item}: {row.claim.claim}"
+        claim = (
+            row.claim.claim
+            if row.claim.item.startswith("Table")
+            else f"{row.claim.item}: {row.claim.claim}"
+        )
         pages = self.env.found_docs
-        links = [f"[{r}](../notebooks/{r})" if f"notebooks/{r}" in pages else f"`{r}`" for r in row.records]
-        return claim, row.claim.paper, row.ours, row.profile, row.tolerance, row.verdict, ", ".join(links)
+        links = [
+            f"[{r}](../notebooks/{r})" if f"notebooks/{r}" in pages else f"`{r}`"
+            for r in row.records
+        ]
+        return (
+            claim,
+            row.claim.paper,
+            row.ours,
+            row.profile,
+            row.tolerance,
+            row.verdict,
+            ", ".join(links),
+        )
 
 
 def group_of(item: str) -> str:

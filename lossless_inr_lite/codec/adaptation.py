@@ -13,7 +13,12 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from lossless_inr_lite.codec.coordinate_prior import CoordinatePrior, coordinate_inputs
-from lossless_inr_lite.codec.integer_network import ACTIVATION_BITS, INPUT_BITS, Layer, shifted_biases
+from lossless_inr_lite.codec.integer_network import (
+    ACTIVATION_BITS,
+    INPUT_BITS,
+    Layer,
+    shifted_biases,
+)
 from lossless_inr_lite.codec.learning import bits_and_prefixes, contexts, schedule
 from lossless_inr_lite.codec.photo_learning import code_length, joined, samples_of
 from lossless_inr_lite.codec.photo_prior import PAD, PhotoPrior
@@ -47,13 +52,21 @@ def adapted(prior: CoordinatePrior | PhotoPrior, side: bytes) -> CoordinatePrior
     except zlib.error as error:
         raise FileFormatError("the container's adaptation cannot be inflated") from error
     if len(data) != sum(sizes):
-        raise FileFormatError(f"the container adapts {len(data)} biases, and the prior has {sum(sizes)}")
+        raise FileFormatError(
+            f"the container adapts {len(data)} biases, and the prior has {sum(sizes)}"
+        )
     deltas = np.split(np.frombuffer(data, np.int8).astype(np.float64), np.cumsum(sizes)[:-1])
-    return prior.with_layers([shifted_biases(layer, d, STEP_BITS) for layer, d in zip(layers, deltas, strict=True)])
+    return prior.with_layers(
+        [shifted_biases(layer, d, STEP_BITS) for layer, d in zip(layers, deltas, strict=True)]
+    )
 
 
 def learn_side(
-    prior: CoordinatePrior | PhotoPrior, words: np.ndarray, num_bits: int, iterations: int = 200, seed: int = 0
+    prior: CoordinatePrior | PhotoPrior,
+    words: np.ndarray,
+    num_bits: int,
+    iterations: int = 200,
+    seed: int = 0,
 ) -> bytes:
     """What to add for pictures (N, H, W, C), deflated; the price of every delta is part of what is minimised."""
     torch.manual_seed(seed)
@@ -82,25 +95,43 @@ def _coordinate_loss(prior: CoordinatePrior, words: np.ndarray, deltas: Sequence
     rows, columns = np.divmod(np.arange(height * width), width)
     places = coordinate_inputs(rows, columns, height, width, prior.waves)
     unit = prior.last_shift + LOGIT_BITS
-    floats = prior.prefixes / 2**ACTIVATION_BITS, prior.biases / 2**unit, prior.last / 2 ** (unit - ACTIVATION_BITS)
+    floats = (
+        prior.prefixes / 2**ACTIVATION_BITS,
+        prior.biases / 2**unit,
+        prior.last / 2 ** (unit - ACTIVATION_BITS),
+    )
     table, biases, last = (torch.from_numpy(t).float() for t in floats)
     layers = _float_layers(prior.layers)
 
     def losses(generator: np.random.Generator) -> Tensor:
         chosen = generator.integers(0, len(values), BATCH)
-        inputs = np.concatenate([near[chosen], places[chosen % len(places)]], axis=1).astype(np.float32) / 2**INPUT_BITS
+        inputs = (
+            np.concatenate([near[chosen], places[chosen % len(places)]], axis=1).astype(np.float32)
+            / 2**INPUT_BITS
+        )
         prefixes, bits = bits_and_prefixes(values[chosen])
         hidden = _run(torch.from_numpy(inputs), layers, deltas)
-        logits = (functional.relu(hidden[:, None] + table[prefixes]) * last).sum(dim=-1) + biases[prefixes]
-        return functional.binary_cross_entropy_with_logits(logits, bits, reduction="sum") / np.log(2) / BATCH
+        logits = (functional.relu(hidden[:, None] + table[prefixes]) * last).sum(dim=-1) + biases[
+            prefixes
+        ]
+        return (
+            functional.binary_cross_entropy_with_logits(logits, bits, reduction="sum")
+            / np.log(2)
+            / BATCH
+        )
 
     return losses
 
 
-def _photo_loss(prior: PhotoPrior, words: np.ndarray, num_bits: int, deltas: Sequence[Tensor]) -> Batch:
+def _photo_loss(
+    prior: PhotoPrior, words: np.ndarray, num_bits: int, deltas: Sequence[Tensor]
+) -> Batch:
     """Channels are drawn in turn; only networks that are used are adapted."""
     used = min(words.shape[3], 3)
-    data = [joined([samples_of(picture, num_bits, number) for picture in words]) for number in range(used)]
+    data = [
+        joined([samples_of(picture, num_bits, number) for picture in words])
+        for number in range(used)
+    ]
     layers = [_float_layers(network) for network in prior.networks]
     starts = np.cumsum([0, *(len(network) for network in prior.networks)])
 
@@ -129,6 +160,9 @@ def _float_layers(layers: list[Layer]) -> list[tuple[Tensor, Tensor]]:
     for number, layer in enumerate(layers):
         unit = layer.shift + ACTIVATION_BITS
         scale = unit - (INPUT_BITS if number == 0 else ACTIVATION_BITS)
-        weight, bias = (torch.from_numpy(whole).float() for whole in (layer.weight / 2**scale, layer.bias / 2**unit))
+        weight, bias = (
+            torch.from_numpy(whole).float()
+            for whole in (layer.weight / 2**scale, layer.bias / 2**unit)
+        )
         found.append((weight, bias))
     return found

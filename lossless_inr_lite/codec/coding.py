@@ -21,7 +21,7 @@ from lossless_inr_lite.codec.names import LONGEST
 from lossless_inr_lite.codec.priors import Prior, load_prior, prior_digest, prior_names
 from lossless_inr_lite.codec.single_picture import smallest_side, unpack
 from lossless_inr_lite.errors import FileFormatError, InputError
-from lossless_inr_lite.signals import MAX_SAMPLES, Signal
+from lossless_inr_lite.signals.signal import MAX_SAMPLES, Signal
 
 TRIAL = 16  # pictures of a group on which the priors are compared
 
@@ -37,13 +37,17 @@ def encode(signals: Sequence[Signal], prior: str = "auto", level: int = 1) -> by
     _check(signals)
     if level not in (0, 1, 2):
         raise InputError(f"level is {level!r}: allowed are 0, 1, 2")
-    kinds = [(s.samples.shape, s.num_bits, s.kind, i if level == 0 else 0) for i, s in enumerate(signals)]
+    kinds = [
+        (s.samples.shape, s.num_bits, s.kind, i if level == 0 else 0) for i, s in enumerate(signals)
+    ]
     distinct = {kind: number for number, kind in enumerate(dict.fromkeys(kinds))}
     groups: list[list[Signal]] = [[] for _ in distinct]
     for signal, kind in zip(signals, kinds, strict=True):
         groups[distinct[kind]].append(signal)
     if len(groups) > MAX_GROUPS:
-        raise InputError(f"{len(groups)} kinds of pictures, or pictures at level 0: a container holds {MAX_GROUPS}")
+        raise InputError(
+            f"{len(groups)} kinds of pictures, or pictures at level 0: a container holds {MAX_GROUPS}"
+        )
     parts = [_encode_group(group, prior, level) for group in groups]
     order = [distinct[kind] for kind in kinds]
     return Container([s.name for s in signals], order, parts, samples_digest(signals)).to_bytes()
@@ -55,11 +59,16 @@ def decode(data: bytes, max_samples: int = MAX_SAMPLES) -> list[Signal]:
     groups = [iter(_decode_group(part)) for part in container.parts]
     try:
         words = [next(groups[number]) for number in container.order]
-        signals = [spec.signal(w.astype(np.uint32)) for spec, w in zip(container.specs(), words, strict=True)]
+        signals = [
+            spec.signal(w.astype(np.uint32))
+            for spec, w in zip(container.specs(), words, strict=True)
+        ]
     except InputError as error:
         raise FileFormatError(f"the container does not hold pictures: {error}") from error
     if samples_digest(signals) != container.digest:
-        raise FileFormatError("the decoded pictures are not those that were coded: their checksum is wrong")
+        raise FileFormatError(
+            "the decoded pictures are not those that were coded: their checksum is wrong"
+        )
     return signals
 
 
@@ -75,29 +84,45 @@ def code_lengths(signals: Sequence[Signal], prior: str) -> np.ndarray:
 def _check(signals: Sequence[Signal]) -> None:
     for signal in signals:
         if len(signal.samples.shape) != 3 or signal.kind == "float" or signal.num_bits > 16:
-            raise InputError(f"{signal.name} cannot be coded: pictures of whole numbers of 1 to 16 bits are allowed")
+            raise InputError(
+                f"{signal.name} cannot be coded: pictures of whole numbers of 1 to 16 bits are allowed"
+            )
         if not 0 < len(signal.name.encode("utf-8", "surrogatepass")) <= LONGEST:
-            raise InputError(f"a picture has a name of {len(signal.name)} characters: 1 to {LONGEST} bytes are allowed")
+            raise InputError(
+                f"a picture has a name of {len(signal.name)} characters: 1 to {LONGEST} bytes are allowed"
+            )
     if not 0 < len(signals) <= MAX_PICTURES:
         raise InputError(f"{len(signals)} pictures: a container holds 1 to {MAX_PICTURES}")
     if (total := sum(signal.samples.size for signal in signals)) > MAX_SAMPLES:
-        raise InputError(f"{total} samples in all: a container holds {MAX_SAMPLES}, so give fewer pictures")
+        raise InputError(
+            f"{total} samples in all: a container holds {MAX_SAMPLES}, so give fewer pictures"
+        )
 
 
 def _encode_group(signals: list[Signal], prior: str, level: int) -> Coded:
     shape, num_bits = signals[0].samples.shape, signals[0].num_bits
     kind = "signed" if signals[0].kind == "signed" else "unsigned"
-    facts = {"shape": list(shape), "num_bits": num_bits, "kind": kind, "count": len(signals), "level": level}
+    facts = {
+        "shape": list(shape),
+        "num_bits": num_bits,
+        "kind": kind,
+        "count": len(signals),
+        "level": level,
+    }
     words = _stacked(signals)
     if level == 0:
         if shape[2] != 1 or num_bits != 8:
-            raise InputError(f"{signals[0].name} has {shape[2]} channels of {num_bits} bits: level 0 needs one of 8")
+            raise InputError(
+                f"{signals[0].name} has {shape[2]} channels of {num_bits} bits: level 0 needs one of 8"
+            )
         side = smallest_side(words[0, ..., 0])
         return coded(unpack(side), words, facts, side)
     name = _choose(signals) if prior == "auto" else prior
     model = load_prior(name)
     if not model.suits(shape, num_bits):
-        raise InputError(f"the prior {name!r} does not suit {signals[0].name}, {shape} of {num_bits} bits")
+        raise InputError(
+            f"the prior {name!r} does not suit {signals[0].name}, {shape} of {num_bits} bits"
+        )
     facts |= {"prior": name, "weights": prior_digest(name)}
     plain = coded(model, words, facts | {"level": 1}, b"")
     if level == 1 or not adaptable(model, shape):
@@ -120,14 +145,18 @@ def _decode_group(part: Coded) -> np.ndarray:
     group, shape = part.group, tuple(part.group.shape)
     model = unpack(part.side) if group.level == 0 else _prior_of(part)
     if not model.suits(shape, group.num_bits):
-        raise FileFormatError(f"the container codes {shape} of {group.num_bits} bits with a network for other pictures")
+        raise FileFormatError(
+            f"the container codes {shape} of {group.num_bits} bits with a network for other pictures"
+        )
     return model.code(BitReader(part.bits), group.count, shape, group.num_bits)
 
 
 def _prior_of(part: Coded) -> Prior:
     name, known = part.group.prior, prior_names()
     if name not in known:
-        raise FileFormatError(f"the container needs the prior {name!r}: this package has {', '.join(known)}")
+        raise FileFormatError(
+            f"the container needs the prior {name!r}: this package has {', '.join(known)}"
+        )
     prior = load_prior(name, part.group.weights)
     return adapted(prior, part.side) if part.group.level == 2 else prior
 

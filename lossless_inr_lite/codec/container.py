@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lossless_inr_lite.codec.names import LONGEST, pack_names, unpack_names
 from lossless_inr_lite.errors import FileFormatError, InputError
-from lossless_inr_lite.signals import MAX_SAMPLES, Signal, SignalSpec
+from lossless_inr_lite.signals.signal import MAX_SAMPLES, Signal, SignalSpec
 
 MARK = b"\x8aLIC\r\n\x1a\n"
 VERSION = 1
@@ -34,7 +34,10 @@ MAX_GROUPS = 2**12
 # that it is followed by zeros, which mean nothing to the decoder.
 BITS_A_BYTE, FREE_BITS = 2**14, 2**16
 STEPS_A_BYTE, FREE_STEPS = 2**5, 2**12
-LOCK_STEP, SKEW = 2**20, 5  # bounds of the models: samples in a batch at least, and steps a row at most
+LOCK_STEP, SKEW = (
+    2**20,
+    5,
+)  # bounds of the models: samples in a batch at least, and steps a row at most
 
 Text = Annotated[str, Field(max_length=LONGEST)]
 
@@ -64,7 +67,9 @@ class Header(BaseModel):
 
     names: list[Text] = Field(min_length=1, max_length=MAX_PICTURES)
     groups: list[Group] = Field(min_length=1, max_length=MAX_GROUPS)
-    order: list[Annotated[int, Field(ge=0, lt=MAX_GROUPS)]] = Field(default=[], max_length=MAX_PICTURES)
+    order: list[Annotated[int, Field(ge=0, lt=MAX_GROUPS)]] = Field(
+        default=[], max_length=MAX_PICTURES
+    )
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,9 @@ class Container:
 
     def to_bytes(self) -> bytes:
         order = self.order if len(self.parts) > 1 else []
-        header = Header(names=pack_names(self.names), groups=[part.group for part in self.parts], order=order)
+        header = Header(
+            names=pack_names(self.names), groups=[part.group for part in self.parts], order=order
+        )
         text = json.dumps(header.model_dump(exclude_defaults=True), separators=(",", ":"))
         if len(text) > MAX_HEADER:
             raise InputError("the names of the pictures are too long together: give fewer pictures")
@@ -99,7 +106,10 @@ class Container:
     def specs(self) -> list[SignalSpec]:
         """What is known of every picture without decoding it."""
         groups = (self.parts[number].group for number in self.order)
-        return [SignalSpec(n, tuple(g.shape), g.num_bits, g.kind) for n, g in zip(self.names, groups, strict=True)]
+        return [
+            SignalSpec(n, tuple(g.shape), g.num_bits, g.kind)
+            for n, g in zip(self.names, groups, strict=True)
+        ]
 
 
 def samples_digest(signals: Iterable[Signal]) -> bytes:
@@ -114,16 +124,22 @@ def samples_digest(signals: Iterable[Signal]) -> bytes:
 def parse(data: bytes, max_samples: int = MAX_SAMPLES) -> Container:
     """Check and cut a container; raises FileFormatError for anything that is not one, whole and of this version."""
     if len(data) < PREFIX.size + SAMPLES_DIGEST + FILE_DIGEST or not data.startswith(MARK):
-        raise FileFormatError("this is not a container of pictures (.lic): its first bytes are others")
+        raise FileFormatError(
+            "this is not a container of pictures (.lic): its first bytes are others"
+        )
     _, version, size = PREFIX.unpack_from(data)
     if version != VERSION:
-        raise FileFormatError(f"the container has version {version}: this package reads version {VERSION}")
+        raise FileFormatError(
+            f"the container has version {version}: this package reads version {VERSION}"
+        )
     body, digest = data[:-FILE_DIGEST], data[-FILE_DIGEST:]
     if hashlib.sha256(body).digest()[:FILE_DIGEST] != digest:
         raise FileFormatError("the container is truncated or altered: its checksum is wrong")
     end = PREFIX.size + size
     if end > len(body) - SAMPLES_DIGEST:
-        raise FileFormatError(f"the container declares a header of {size} bytes and is smaller than that")
+        raise FileFormatError(
+            f"the container declares a header of {size} bytes and is smaller than that"
+        )
     header = _header(body[PREFIX.size : end])
     order = header.order or [0] * len(header.names)
     _check(header, order, len(body) - SAMPLES_DIGEST - end, max_samples)
@@ -141,7 +157,9 @@ def needed_bytes(shape: Sequence[int], num_bits: int, count: int) -> int:
     height, width, channels = shape
     samples = count * height * width * channels
     steps = channels * (width + SKEW * (height - 1)) * (1 + min(count, samples // LOCK_STEP))
-    most = max((samples * num_bits - FREE_BITS) / BITS_A_BYTE, (steps - FREE_STEPS) / STEPS_A_BYTE, 0)
+    most = max(
+        (samples * num_bits - FREE_BITS) / BITS_A_BYTE, (steps - FREE_STEPS) / STEPS_A_BYTE, 0
+    )
     return 4 * math.ceil(most / 4)
 
 
@@ -150,12 +168,16 @@ def _header(packed: bytes) -> Header:
         inflater = zlib.decompressobj()
         text = inflater.decompress(packed, MAX_HEADER)
         if not inflater.eof or inflater.unused_data:
-            raise FileFormatError(f"the container's header is cut off, or larger than {MAX_HEADER} bytes")
+            raise FileFormatError(
+                f"the container's header is cut off, or larger than {MAX_HEADER} bytes"
+            )
         return Header.model_validate(json.loads(text))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise FileFormatError(f"the container's header is wrong at {where}: {first['msg'].lower()}") from error
+        raise FileFormatError(
+            f"the container's header is wrong at {where}: {first['msg'].lower()}"
+        ) from error
     except (zlib.error, ValueError, RecursionError) as error:
         if isinstance(error, FileFormatError):
             raise
@@ -164,13 +186,23 @@ def _header(packed: bytes) -> Header:
 
 def _check(header: Header, order: list[int], num_bytes: int, max_samples: int) -> None:
     groups = header.groups
-    if len(order) != len(header.names) or Counter(order) != {i: group.count for i, group in enumerate(groups)}:
-        raise FileFormatError("the container's header declares other numbers of pictures than names")
+    if len(order) != len(header.names) or Counter(order) != {
+        i: group.count for i, group in enumerate(groups)
+    }:
+        raise FileFormatError(
+            "the container's header declares other numbers of pictures than names"
+        )
     if sum(group.side + group.bits for group in groups) != num_bytes:
-        raise FileFormatError(f"the container declares other sizes of its parts than the {num_bytes} bytes that it has")
+        raise FileFormatError(
+            f"the container declares other sizes of its parts than the {num_bytes} bytes that it has"
+        )
     total = sum(group.num_samples for group in groups)
     if total > max_samples:
-        raise FileFormatError(f"the container declares {total} samples, more than the {max_samples} that are allowed")
+        raise FileFormatError(
+            f"the container declares {total} samples, more than the {max_samples} that are allowed"
+        )
     for group in groups:
         if group.bits < needed_bytes(group.shape, group.num_bits, group.count) or group.bits % 4:
-            raise FileFormatError(f"the container declares {group.num_samples} samples in {group.bits} bytes")
+            raise FileFormatError(
+                f"the container declares {group.num_samples} samples in {group.bits} bytes"
+            )

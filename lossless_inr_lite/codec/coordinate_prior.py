@@ -62,19 +62,32 @@ class CoordinatePrior:
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, np.ndarray]) -> "CoordinatePrior":
-        prefixes, biases, last = (tensors[name].astype(np.float64) for name in ("prefixes", "biases", "last"))
+        prefixes, biases, last = (
+            tensors[name].astype(np.float64) for name in ("prefixes", "biases", "last")
+        )
         offsets = [(int(row), int(column)) for row, column in tensors["offsets"]]
         waves = tuple(int(number) for number in tensors["waves"])
-        return cls(offsets, waves, layers_from(tensors, "layer"), prefixes, biases, last, int(tensors["last_shift"][0]))
+        return cls(
+            offsets,
+            waves,
+            layers_from(tensors, "layer"),
+            prefixes,
+            biases,
+            last,
+            int(tensors["last_shift"][0]),
+        )
 
     def tensors(self) -> dict[str, np.ndarray]:
         """What is stored."""
         return {
             "offsets": np.array(self.offsets, dtype=np.int16).reshape(-1, 2),
-            "waves": np.array(self.waves, dtype=np.int16), **layer_tensors(self.layers, "layer"),
-            "prefixes": self.prefixes.astype(np.int16), "biases": self.biases.astype(np.int32),
-            "last": self.last.astype(np.int16), "last_shift": np.array([self.last_shift], dtype=np.int16),
-        }  # fmt: skip
+            "waves": np.array(self.waves, dtype=np.int16),
+            **layer_tensors(self.layers, "layer"),
+            "prefixes": self.prefixes.astype(np.int16),
+            "biases": self.biases.astype(np.int32),
+            "last": self.last.astype(np.int16),
+            "last_shift": np.array([self.last_shift], dtype=np.int16),
+        }
 
     def with_layers(self, layers: list[Layer]) -> "CoordinatePrior":
         return replace(self, layers=layers)
@@ -82,7 +95,9 @@ class CoordinatePrior:
     def suits(self, shape: tuple[int, ...], num_bits: int) -> bool:
         return shape[2] == 1 and num_bits == NUM_BITS
 
-    def code(self, stream: BitStream, count: int, shape: tuple[int, ...], num_bits: int = NUM_BITS) -> np.ndarray:
+    def code(
+        self, stream: BitStream, count: int, shape: tuple[int, ...], num_bits: int = NUM_BITS
+    ) -> np.ndarray:
         """Pass `count` grey pictures of 8 bits through a stream and return them, (count, H, W, 1) int64."""
         height, width, _ = shape
         batch = max(1, LOCK_STEP // (height * width))
@@ -92,16 +107,24 @@ class CoordinatePrior:
         ]
         return np.concatenate(parts)[..., None]
 
-    def _code_batch(self, stream: BitStream, start: int, count: int, height: int, width: int) -> np.ndarray:
+    def _code_batch(
+        self, stream: BitStream, start: int, count: int, height: int, width: int
+    ) -> np.ndarray:
         above = -min((row for row, _ in self.offsets), default=0)
         side = max((abs(column) for _, column in self.offsets), default=0)
         known = np.zeros((count, height + above, width + 2 * side), dtype=np.int64)
         firsts = (start + np.arange(count))[:, None] * height * width
         for rows, columns in wavefront(height, width, reach_of(self.offsets)):
-            near = known[:, rows[:, None] + above + self._steps[0], columns[:, None] + side + self._steps[1]]
+            near = known[
+                :, rows[:, None] + above + self._steps[0], columns[:, None] + side + self._steps[1]
+            ]
             place = coordinate_inputs(rows, columns, height, width, self.waves)
             place = np.broadcast_to(place, (count, *place.shape))
-            inputs = np.concatenate([near, place], axis=2).reshape(count * len(rows), -1).astype(np.float64)
+            inputs = (
+                np.concatenate([near, place], axis=2)
+                .reshape(count * len(rows), -1)
+                .astype(np.float64)
+            )
             sites = (firsts + rows * width + columns).ravel()
             values = self._code_pixels(stream, inputs, sites)
             known[:, rows + above, columns + side] = values.reshape(count, -1)
@@ -134,14 +157,23 @@ class CoordinatePrior:
 
 
 def rounded_prior(
-    offsets: Offsets, waves: tuple[int, ...], layers: list[tuple[np.ndarray, np.ndarray]], prefixes: np.ndarray,
-    biases: np.ndarray, last: np.ndarray, scale: int = 12,
-) -> CoordinatePrior:  # fmt: skip
+    offsets: Offsets,
+    waves: tuple[int, ...],
+    layers: list[tuple[np.ndarray, np.ndarray]],
+    prefixes: np.ndarray,
+    biases: np.ndarray,
+    last: np.ndarray,
+    scale: int = 12,
+) -> CoordinatePrior:
     """The prior in whole numbers nearest to trained floats; `scale` bits behind the point for the last weights."""
     units = [INPUT_BITS, *[ACTIVATION_BITS] * len(layers)]
     whole = [Layer.rounded(w, b, units[i], units[i + 1]) for i, (w, b) in enumerate(layers)]
     return CoordinatePrior(
-        offsets, waves, whole, np.rint(np.ldexp(prefixes, ACTIVATION_BITS)),
-        np.rint(np.ldexp(biases, ACTIVATION_BITS + scale)), np.rint(np.ldexp(last, scale)),
+        offsets,
+        waves,
+        whole,
+        np.rint(np.ldexp(prefixes, ACTIVATION_BITS)),
+        np.rint(np.ldexp(biases, ACTIVATION_BITS + scale)),
+        np.rint(np.ldexp(last, scale)),
         ACTIVATION_BITS + scale - LOGIT_BITS,
-    )  # fmt: skip
+    )

@@ -4,18 +4,22 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from lossless_inr_lite.atomic import check_writable, replacing
 from lossless_inr_lite.codec.coding import decode, encode
 from lossless_inr_lite.codec.names import unsafe
 from lossless_inr_lite.errors import FileFormatError, InputError
-from lossless_inr_lite.image_files import WRITABLE, check_image_output, write_image
-from lossless_inr_lite.signals import MAX_SAMPLES, Signal, load_image
+from lossless_inr_lite.files import check_writable, replacing
+from lossless_inr_lite.signals.image_files import WRITABLE, check_image_output, write_image
+from lossless_inr_lite.signals.signal import MAX_SAMPLES, Signal, load_image
 
 MAX_FILE = 2**30  # bytes of a container
 
 
 def compress_files(
-    paths: Sequence[Path], output: Path, prior: str = "auto", level: int = 1, max_pixels: int = MAX_SAMPLES
+    paths: Sequence[Path],
+    output: Path,
+    prior: str = "auto",
+    level: int = 1,
+    max_pixels: int = MAX_SAMPLES,
 ) -> str:
     """Code pictures into the container `output`, as `encode` does; returns one line about it.
 
@@ -47,9 +51,13 @@ def decompress_file(source: Path, folder: Path, max_pixels: int = MAX_SAMPLES) -
     signals = decode(data, max_pixels)
     _check_names([signal.name for signal in signals], FileFormatError)
     for signal in signals:
-        check_image_output(Path(signal.name), signal.spec.channels, signal.num_bits, signed=signal.kind == "signed")
+        check_image_output(
+            Path(signal.name), signal.spec.channels, signal.num_bits, signed=signal.kind == "signed"
+        )
         if (folder / signal.name).exists():
-            raise InputError(f"{folder / signal.name} exists: give another folder, nothing was written")
+            raise InputError(
+                f"{folder / signal.name} exists: give another folder, nothing was written"
+            )
     check_writable(folder / signals[0].name)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".part") as temporary:
@@ -68,7 +76,9 @@ def _move_all(paths: Sequence[Path], folder: Path) -> None:
     except OSError as error:
         for path in moved:
             path.unlink(missing_ok=True)
-        raise InputError(f"cannot write into {folder}: {error.strerror or error}, nothing was written") from error
+        raise InputError(
+            f"cannot write into {folder}: {error.strerror or error}, nothing was written"
+        ) from error
 
 
 def _named(path: Path, max_pixels: int) -> Signal:

@@ -28,16 +28,24 @@ class Layer:
         return np.clip(shifted(x @ self.weight.T + self.bias, self.shift), -LARGEST, LARGEST)
 
     @classmethod
-    def rounded(cls, weight: np.ndarray, bias: np.ndarray, input_bits: int, output_bits: int) -> "Layer":
+    def rounded(
+        cls, weight: np.ndarray, bias: np.ndarray, input_bits: int, output_bits: int
+    ) -> "Layer":
         """The layer in whole numbers nearest to one in floats, for inputs and outputs in those units."""
         scale = weight_scale(weight)
         shift = scale + input_bits - output_bits
-        return cls(np.rint(np.ldexp(weight, scale)), np.rint(np.ldexp(bias, scale + input_bits)), shift)
+        return cls(
+            np.rint(np.ldexp(weight, scale)), np.rint(np.ldexp(bias, scale + input_bits)), shift
+        )
 
 
 def shifted_biases(layer: Layer, deltas: np.ndarray, bits: int) -> Layer:
     """The layer with whole multiples `deltas` of 2^-bits added to its results before they are rectified."""
-    return Layer(layer.weight, layer.bias + np.ldexp(deltas, layer.shift + ACTIVATION_BITS - bits), layer.shift)
+    return Layer(
+        layer.weight,
+        layer.bias + np.ldexp(deltas, layer.shift + ACTIVATION_BITS - bits),
+        layer.shift,
+    )
 
 
 def weight_scale(weight: np.ndarray) -> int:

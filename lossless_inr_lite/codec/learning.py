@@ -12,12 +12,23 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from lossless_inr_lite.codec.coordinate_prior import NUM_BITS, CoordinatePrior, coordinate_inputs, rounded_prior
+from lossless_inr_lite.codec.coordinate_prior import (
+    NUM_BITS,
+    CoordinatePrior,
+    coordinate_inputs,
+    rounded_prior,
+)
 from lossless_inr_lite.codec.wavefront import Offsets, causal_offsets
 
 POOL = 2000  # pictures whose contexts are in memory at once
 RARELY = 8  # pixels with nothing but 0 around them are drawn this much more rarely, and count this much more
-SMALL_SETS = [*causal_offsets(4, 4, 4), (0, -5), (-5, -2), (-5, 0), (-5, 2)]  # for pictures of about 28 x 28
+SMALL_SETS = [
+    *causal_offsets(4, 4, 4),
+    (0, -5),
+    (-5, -2),
+    (-5, 0),
+    (-5, 2),
+]  # for pictures of about 28 x 28
 
 
 @dataclass(frozen=True)
@@ -67,7 +78,9 @@ class CoordinateNet(nn.Module):
         layers = [(array(layer.weight), array(layer.bias)) for layer in self.linear]
         features = prefix_features(self.plan.prefix)
         table, biases = features @ array(self.prefixes), features @ array(self.biases)
-        return rounded_prior(self.plan.offsets, self.plan.waves, layers, table, biases, array(self.last))
+        return rounded_prior(
+            self.plan.offsets, self.plan.waves, layers, table, biases, array(self.last)
+        )
 
 
 @cache
@@ -88,7 +101,9 @@ def prefix_features(prefix: str) -> np.ndarray:
     return features
 
 
-def learn(pictures: np.ndarray, plan: Plan, report: Callable[[int, float], None] = lambda *_: None) -> CoordinatePrior:
+def learn(
+    pictures: np.ndarray, plan: Plan, report: Callable[[int, float], None] = lambda *_: None
+) -> CoordinatePrior:
     """A prior for grey pictures of 8 bits, (N, H, W), trained on them; `report` gets iteration and bits a pixel."""
     return trained_net(pictures, plan, report).prior()
 
@@ -99,13 +114,17 @@ def trained_net(
     """The same, still in floats."""
     torch.manual_seed(plan.seed)
     net = CoordinateNet(plan)
-    optimiser = torch.optim.AdamW(net.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay)
+    optimiser = torch.optim.AdamW(
+        net.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay
+    )
     batches = _batches(pictures, plan)
     recent: list[float] = []
     for iteration in range(plan.iterations):
         optimiser.param_groups[0]["lr"] = plan.learning_rate * schedule(iteration, plan.iterations)
         inputs, prefixes, bits, weights = next(batches)
-        losses = functional.binary_cross_entropy_with_logits(net(inputs, prefixes), bits, reduction="none").sum(dim=1)
+        losses = functional.binary_cross_entropy_with_logits(
+            net(inputs, prefixes), bits, reduction="none"
+        ).sum(dim=1)
         loss = (losses * weights).sum() / weights.sum() / math.log(2)
         optimiser.zero_grad()
         loss.backward()
@@ -118,7 +137,11 @@ def trained_net(
 
 def schedule(iteration: int, iterations: int) -> float:
     """Warm-up over at most 200 iterations, then half a cosine down to 0."""
-    return min(1.0, (iteration + 1) / min(200, iterations / 5)) * (1 + math.cos(math.pi * iteration / iterations)) / 2
+    return (
+        min(1.0, (iteration + 1) / min(200, iterations / 5))
+        * (1 + math.cos(math.pi * iteration / iterations))
+        / 2
+    )
 
 
 def bits_and_prefixes(values: np.ndarray) -> tuple[Tensor, Tensor]:
@@ -126,7 +149,9 @@ def bits_and_prefixes(values: np.ndarray) -> tuple[Tensor, Tensor]:
     depth = np.arange(NUM_BITS)
     words = values.astype(np.int64)[:, None]
     bits = words >> (NUM_BITS - 1 - depth) & 1
-    return torch.from_numpy((1 << depth) | (words >> (NUM_BITS - depth))), torch.from_numpy(bits).float()
+    return torch.from_numpy((1 << depth) | (words >> (NUM_BITS - depth))), torch.from_numpy(
+        bits
+    ).float()
 
 
 def contexts(pictures: np.ndarray, offsets: Offsets) -> np.ndarray:
@@ -137,7 +162,8 @@ def contexts(pictures: np.ndarray, offsets: Offsets) -> np.ndarray:
     above, side = -min(row for row, _ in offsets), max(abs(column) for _, column in offsets)
     padded = np.pad(pictures, ((0, 0), (above, 0), (side, side)))
     shifts = [
-        padded[:, above + row : above + row + height, side + column : side + column + width] for row, column in offsets
+        padded[:, above + row : above + row + height, side + column : side + column + width]
+        for row, column in offsets
     ]
     return np.stack(shifts, axis=-1).reshape(-1, len(offsets))
 
@@ -152,10 +178,17 @@ def _batches(pictures: np.ndarray, plan: Plan) -> Iterator[tuple[Tensor, Tensor,
         chosen = pictures[generator.choice(len(pictures), min(POOL, len(pictures)), replace=False)]
         near, values = contexts(chosen, plan.offsets), chosen.ravel()
         empty = near.max(axis=1) == 0 if plan.offsets else np.zeros(len(values), dtype=bool)
-        drawn = generator.permutation(np.flatnonzero(~empty | (generator.random(len(values)) < 1 / RARELY)))
+        drawn = generator.permutation(
+            np.flatnonzero(~empty | (generator.random(len(values)) < 1 / RARELY))
+        )
         for start in range(0, max(len(drawn) - plan.batch, 0) + 1, plan.batch):
             pixels = drawn[start : start + plan.batch]
-            inputs = np.concatenate([near[pixels], places[pixels % len(places)]], axis=1).astype(np.float32) / 256
+            inputs = (
+                np.concatenate([near[pixels], places[pixels % len(places)]], axis=1).astype(
+                    np.float32
+                )
+                / 256
+            )
             weights = np.where(empty[pixels], float(RARELY), 1.0).astype(np.float32)
             prefixes, bits = bits_and_prefixes(values[pixels])
             yield torch.from_numpy(inputs), prefixes, bits, torch.from_numpy(weights)

@@ -13,7 +13,8 @@ def pack_names(names: list[str]) -> list[str]:
     """Names, each replaced by "" where it is the `successor` of the one before."""
     before = [None, *names[:-1]]
     return [
-        "" if last is not None and name == successor(last) else name for last, name in zip(before, names, strict=True)
+        "" if last is not None and name == successor(last) else name
+        for last, name in zip(before, names, strict=True)
     ]
 
 
@@ -34,7 +35,11 @@ def successor(name: str) -> str | None:
     if not numbers:
         return None
     last = numbers[-1]
-    return name[: last.start()] + str(int(last.group()) + 1).zfill(len(last.group())) + name[last.end() :]
+    return (
+        name[: last.start()]
+        + str(int(last.group()) + 1).zfill(len(last.group()))
+        + name[last.end() :]
+    )
 
 
 def unsafe(name: str) -> str | None:

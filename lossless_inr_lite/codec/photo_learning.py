@@ -11,7 +11,14 @@ from torch import Tensor, nn
 from lossless_inr_lite.codec import photo_prior
 from lossless_inr_lite.codec.integer_network import ACTIVATION_BITS, INPUT_BITS, Layer
 from lossless_inr_lite.codec.learning import schedule
-from lossless_inr_lite.codec.photo_prior import BEFORE, COMPONENTS, OWN, PAD, UNIFORM_BITS, channel_order
+from lossless_inr_lite.codec.photo_prior import (
+    BEFORE,
+    COMPONENTS,
+    OWN,
+    PAD,
+    UNIFORM_BITS,
+    channel_order,
+)
 
 FAR = 1e6  # stands for the ends of the range of values, where a distribution function is 0 or 1
 
@@ -43,7 +50,9 @@ def samples_of(picture: np.ndarray, num_bits: int, number: int) -> Samples:
 
 
 def joined(parts: Sequence[Samples]) -> Samples:
-    inputs, ends, floor = (np.concatenate([getattr(p, name) for p in parts]) for name in ("inputs", "ends", "floor"))
+    inputs, ends, floor = (
+        np.concatenate([getattr(p, name) for p in parts]) for name in ("inputs", "ends", "floor")
+    )
     return Samples(inputs, ends, floor)
 
 
@@ -51,7 +60,9 @@ def code_length(outputs: Tensor, ends: Tensor, floor: Tensor) -> Tensor:
     """Bits (M,) of samples under the mixtures that a network answered, (M, 3 COMPONENTS)."""
     logits, means, scales = outputs.split(COMPONENTS, dim=1)
     low, high = ((ends[:, i : i + 1] - means) * torch.exp(-scales.clamp(-7.9, 7.9)) for i in (0, 1))
-    side = 1.0 - 2.0 * (low + high > 0).float()  # both tails are measured from below, where floats are fine
+    side = (
+        1.0 - 2.0 * (low + high > 0).float()
+    )  # both tails are measured from below, where floats are fine
     mass = (torch.sigmoid(low * side) - torch.sigmoid(high * side)).abs()
     return -torch.log2((torch.softmax(logits, dim=1) * mass).sum(dim=1) + floor)
 
@@ -68,9 +79,14 @@ def fresh_network(inputs: int, hidden: tuple[int, int]) -> nn.Sequential:
 
 
 def learn_network(
-    samples: Samples, hidden: tuple[int, int], iterations: int, seed: int = 0, learning_rate: float = 3e-3,
-    batch: int = 4096, report: Callable[[int, float], None] = lambda *_: None,
-) -> list[Layer]:  # fmt: skip
+    samples: Samples,
+    hidden: tuple[int, int],
+    iterations: int,
+    seed: int = 0,
+    learning_rate: float = 3e-3,
+    batch: int = 4096,
+    report: Callable[[int, float], None] = lambda *_: None,
+) -> list[Layer]:
     """One network in whole numbers, trained on samples; `report` gets the iteration and bits a sample."""
     torch.manual_seed(seed)
     generator = np.random.default_rng(seed)
@@ -94,7 +110,10 @@ def learn_network(
 def rounded(net: nn.Sequential) -> list[Layer]:
     """The layers of a network in whole numbers."""
     found = [layer for layer in net if isinstance(layer, nn.Linear)]
-    arrays = [(layer.weight.detach().double().numpy(), layer.bias.detach().double().numpy()) for layer in found]
+    arrays = [
+        (layer.weight.detach().double().numpy(), layer.bias.detach().double().numpy())
+        for layer in found
+    ]
     units = [INPUT_BITS, *[ACTIVATION_BITS] * len(arrays)]
     return [Layer.rounded(w, b, units[i], units[i + 1]) for i, (w, b) in enumerate(arrays)]
 

@@ -24,10 +24,48 @@ from lossless_inr_lite.codec.tables import (
 from lossless_inr_lite.codec.wavefront import wavefront
 
 # (row, column) of the known pixels of the channel itself, nearest first, and of those of a channel before it.
-OWN = [(0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-1, 2), (-2, 1), (-2, -1), (-1, -2), (0, -3), (-3, 0),
-       (-2, 2), (-2, -2), (-1, -3), (-3, 1), (-3, -1)]  # fmt: skip
-BEFORE = [(0, 0), (0, -1), (-1, 0), (0, 1), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1), (0, -2), (-2, 0), (0, 2),
-          (2, 0), (-1, -2), (-2, -1), (-2, 1), (-1, 2), (1, -2), (2, -1), (2, 1), (1, 2)]  # fmt: skip
+OWN = [
+    (0, -1),
+    (-1, 0),
+    (-1, -1),
+    (-1, 1),
+    (0, -2),
+    (-2, 0),
+    (-1, 2),
+    (-2, 1),
+    (-2, -1),
+    (-1, -2),
+    (0, -3),
+    (-3, 0),
+    (-2, 2),
+    (-2, -2),
+    (-1, -3),
+    (-3, 1),
+    (-3, -1),
+]
+BEFORE = [
+    (0, 0),
+    (0, -1),
+    (-1, 0),
+    (0, 1),
+    (1, 0),
+    (-1, -1),
+    (-1, 1),
+    (1, -1),
+    (1, 1),
+    (0, -2),
+    (-2, 0),
+    (0, 2),
+    (2, 0),
+    (-1, -2),
+    (-2, -1),
+    (-2, 1),
+    (-1, 2),
+    (1, -2),
+    (2, -1),
+    (2, 1),
+    (1, 2),
+]
 REACH = 2
 PAD = 3
 NEAR_OWN, NEAR_BEFORE = 7, 9  # of these differences the unit is the mean
@@ -77,7 +115,9 @@ def view(own: np.ndarray, before: list[np.ndarray]) -> View:
 def binary_logarithm(x: np.ndarray) -> np.ndarray:
     """2^8 log2 of whole numbers from 1 to 2^52, linear between powers of two; whole."""
     mantissa, exponent = np.frexp(x.astype(np.float64))
-    return (exponent.astype(np.int64) - 1) * 256 + np.floor((mantissa * 2 - 1) * 256).astype(np.int64)
+    return (exponent.astype(np.int64) - 1) * 256 + np.floor((mantissa * 2 - 1) * 256).astype(
+        np.int64
+    )
 
 
 @dataclass(frozen=True)
@@ -103,7 +143,11 @@ class Mixture:
 
     def below(self, value: np.ndarray) -> np.ndarray:
         """Mass (M,) of everything less than `value` (M,), 0 below `value` <= 0 and `total` from 2^num_bits on."""
-        place = (2 * value - 1 - self.view.centre) * (self.view.terms << POSITION_BITS) // self.view.unit
+        place = (
+            (2 * value - 1 - self.view.centre)
+            * (self.view.terms << POSITION_BITS)
+            // self.view.unit
+        )
         place = np.clip(place, -(2**31), 2**31)
         z = (place[:, None] - self.means) * self.sharpness >> 12
         fine = 20 - Z_BITS
@@ -148,7 +192,10 @@ class PhotoPrior:
 
     def tensors(self) -> dict[str, np.ndarray]:
         """What is stored."""
-        named = [layer_tensors(layers, f"channel{number}.") for number, layers in enumerate(self.networks)]
+        named = [
+            layer_tensors(layers, f"channel{number}.")
+            for number, layers in enumerate(self.networks)
+        ]
         return {name: tensor for part in named for name, tensor in part.items()}
 
     def with_layers(self, layers: list[Layer]) -> "PhotoPrior":
@@ -159,31 +206,50 @@ class PhotoPrior:
     def suits(self, shape: tuple[int, ...], num_bits: int) -> bool:
         return 1 <= num_bits <= 16
 
-    def code(self, stream: BitStream, count: int, shape: tuple[int, ...], num_bits: int) -> np.ndarray:
+    def code(
+        self, stream: BitStream, count: int, shape: tuple[int, ...], num_bits: int
+    ) -> np.ndarray:
         """Pass `count` pictures of `shape` (H, W, C) through a stream and return their words, (count, H, W, C)."""
         batch = max(1, LOCK_STEP // int(np.prod(shape)))
         starts = range(0, count, batch)
-        return np.concatenate([self._batch(stream, at, min(batch, count - at), shape, num_bits) for at in starts])
+        return np.concatenate(
+            [self._batch(stream, at, min(batch, count - at), shape, num_bits) for at in starts]
+        )
 
-    def _batch(self, stream: BitStream, start: int, count: int, shape: tuple[int, ...], num_bits: int) -> np.ndarray:
+    def _batch(
+        self, stream: BitStream, start: int, count: int, shape: tuple[int, ...], num_bits: int
+    ) -> np.ndarray:
         height, width, channels = shape
         words = np.zeros((count, *shape), dtype=np.int64)
         firsts = (start + np.arange(count)) * height * width
         planes: list[np.ndarray] = []
         for channel in channel_order(channels):
-            sites = (firsts[:, None, None] + np.arange(height * width).reshape(height, width)) * channels + channel
+            sites = (
+                firsts[:, None, None] + np.arange(height * width).reshape(height, width)
+            ) * channels + channel
             plane = self._plane(stream, planes[:2], sites, num_bits)
             words[..., channel] = plane[:, PAD:-PAD, PAD:-PAD]
-            planes.append(np.pad(words[..., channel], ((0, 0), (PAD, PAD), (PAD, PAD)), mode="edge"))
+            planes.append(
+                np.pad(words[..., channel], ((0, 0), (PAD, PAD), (PAD, PAD)), mode="edge")
+            )
         return words
 
-    def _plane(self, stream: BitStream, before: list[np.ndarray], sites: np.ndarray, num_bits: int) -> np.ndarray:
+    def _plane(
+        self, stream: BitStream, before: list[np.ndarray], sites: np.ndarray, num_bits: int
+    ) -> np.ndarray:
         count, height, width = sites.shape
-        known = np.full((count, height + 2 * PAD, width + 2 * PAD), 2 ** (num_bits - 1), dtype=np.int64)
+        known = np.full(
+            (count, height + 2 * PAD, width + 2 * PAD), 2 ** (num_bits - 1), dtype=np.int64
+        )
         for rows, columns in wavefront(height, width, REACH):
-            near = view(neighbours(known, rows, columns, OWN), [neighbours(b, rows, columns, BEFORE) for b in before])
+            near = view(
+                neighbours(known, rows, columns, OWN),
+                [neighbours(b, rows, columns, BEFORE) for b in before],
+            )
             outputs = run(self.networks[len(before)], near.inputs.astype(np.float64))
-            values = Mixture.of(near, outputs, num_bits).code(stream, sites[:, rows, columns].ravel())
+            values = Mixture.of(near, outputs, num_bits).code(
+                stream, sites[:, rows, columns].ravel()
+            )
             _keep(known, rows, columns, values.reshape(count, -1))
         return known
 
@@ -200,10 +266,14 @@ def run(layers: list[Layer], inputs: np.ndarray) -> np.ndarray:
     return layers[-1](inputs)
 
 
-def neighbours(padded: np.ndarray, rows: np.ndarray, columns: np.ndarray, offsets: list[tuple[int, int]]) -> np.ndarray:
+def neighbours(
+    padded: np.ndarray, rows: np.ndarray, columns: np.ndarray, offsets: list[tuple[int, int]]
+) -> np.ndarray:
     """Values around pixels (m,) of padded planes (N, H + 2 PAD, W + 2 PAD) -> (N m, offsets)."""
     steps = np.array(offsets).T + PAD
-    return padded[:, rows[:, None] + steps[0], columns[:, None] + steps[1]].reshape(-1, len(offsets))
+    return padded[:, rows[:, None] + steps[0], columns[:, None] + steps[1]].reshape(
+        -1, len(offsets)
+    )
 
 
 def _keep(known: np.ndarray, rows: np.ndarray, columns: np.ndarray, values: np.ndarray) -> None:

@@ -24,7 +24,11 @@ Prior = CoordinatePrior | PhotoPrior
 
 def prior_names(shipped: bool = False) -> list[str]:
     """All that are at hand, or only the `shipped` ones."""
-    return sorted(path.stem for folder in _folders()[: 1 if shipped else 2] for path in folder.glob("*.safetensors"))
+    return sorted(
+        path.stem
+        for folder in _folders()[: 1 if shipped else 2]
+        for path in folder.glob("*.safetensors")
+    )
 
 
 def prior_bytes(name: str) -> bytes:
@@ -53,7 +57,11 @@ def load_prior(name: str, weights: str = "") -> Prior:
 def prior_from(data: bytes) -> Prior:
     """A prior from the bytes of its file."""
     tensors = load(data)
-    return CoordinatePrior.from_tensors(tensors) if "prefixes" in tensors else PhotoPrior.from_tensors(tensors)
+    return (
+        CoordinatePrior.from_tensors(tensors)
+        if "prefixes" in tensors
+        else PhotoPrior.from_tensors(tensors)
+    )
 
 
 @cache

@@ -14,7 +14,13 @@ import numpy as np
 from lossless_inr_lite.codec.bit_streams import BitMeter
 from lossless_inr_lite.codec.coordinate_prior import NUM_BITS, CoordinatePrior
 from lossless_inr_lite.codec.integer_network import ACTIVATION_BITS, INPUT_BITS, Layer
-from lossless_inr_lite.codec.learning import CoordinateNet, Plan, array, prefix_features, trained_net
+from lossless_inr_lite.codec.learning import (
+    CoordinateNet,
+    Plan,
+    array,
+    prefix_features,
+    trained_net,
+)
 from lossless_inr_lite.codec.tables import LOGIT_BITS
 from lossless_inr_lite.errors import FileFormatError
 
@@ -24,20 +30,42 @@ PRECISIONS = (4, 5, 6, 8)  # bits a weight
 SHAPES = ((4, 4, 4), (8, 8, 8), (16, 16, 16), (32, 32, 16))
 WIDEST = 64
 ITERATIONS = 1500
-SMALLEST_SCALE, LARGEST_SCALE = -4, 10  # bits behind the point of weights; then all shifts below are upwards
+SMALLEST_SCALE, LARGEST_SCALE = (
+    -4,
+    10,
+)  # bits behind the point of weights; then all shifts below are upwards
 
 
 def fit_picture(
-    picture: np.ndarray, hidden: tuple[int, int, int], waves: int = 6, iterations: int = 0, seed: int = 0
+    picture: np.ndarray,
+    hidden: tuple[int, int, int],
+    waves: int = 6,
+    iterations: int = 0,
+    seed: int = 0,
 ) -> CoordinateNet:
     """A network for one grey picture of 8 bits, (H, W), in floats; `iterations` 0 stands for ITERATIONS."""
-    plan = Plan([], hidden, "bits", WAVES[:waves], iterations or ITERATIONS, batch=2048, learning_rate=1e-2, seed=seed)
+    plan = Plan(
+        [],
+        hidden,
+        "bits",
+        WAVES[:waves],
+        iterations or ITERATIONS,
+        batch=2048,
+        learning_rate=1e-2,
+        seed=seed,
+    )
     return trained_net(picture[None], plan)
 
 
-def smallest_side(picture: np.ndarray, shapes: tuple[tuple[int, int, int], ...] = (), **options: int) -> bytes:
+def smallest_side(
+    picture: np.ndarray, shapes: tuple[tuple[int, int, int], ...] = (), **options: int
+) -> bytes:
     """The weights whose bytes and coded bits together are smallest, over sizes of network (SHAPES) and precisions."""
-    sides = [side for hidden in shapes or SHAPES for side in sides_of(fit_picture(picture, hidden, **options)).values()]
+    sides = [
+        side
+        for hidden in shapes or SHAPES
+        for side in sides_of(fit_picture(picture, hidden, **options)).values()
+    ]
     return min(sides, key=lambda side: total_bits(picture, side))
 
 
@@ -68,15 +96,23 @@ def unpack(side: bytes) -> CoordinatePrior:
         raise FileFormatError("the container's network is cut off")
     *hidden, waves = HEAD.unpack_from(side)
     if not (all(1 <= width <= WIDEST for width in hidden) and 1 <= waves <= len(WAVES)):
-        raise FileFormatError(f"the container's network has widths {hidden} and {waves} waves: out of bounds")
+        raise FileFormatError(
+            f"the container's network has widths {hidden} and {waves} waves: out of bounds"
+        )
     shapes = _shapes(hidden, waves)
     sizes = [int(np.prod(shape)) for shape in shapes]
     data = _inflated(side[HEAD.size :], len(shapes) + sum(sizes))
     scales = np.frombuffer(data, np.int8, len(shapes)).astype(int)
     if scales.min() < SMALLEST_SCALE or scales.max() > LARGEST_SCALE:
         raise FileFormatError("the container's network has scales out of bounds")
-    weights = np.split(np.frombuffer(data, np.int8, offset=len(shapes)).astype(np.float64), np.cumsum(sizes)[:-1])
-    return _assembled([w.reshape(s) for w, s in zip(weights, shapes, strict=True)], [int(s) for s in scales], waves)
+    weights = np.split(
+        np.frombuffer(data, np.int8, offset=len(shapes)).astype(np.float64), np.cumsum(sizes)[:-1]
+    )
+    return _assembled(
+        [w.reshape(s) for w, s in zip(weights, shapes, strict=True)],
+        [int(s) for s in scales],
+        waves,
+    )
 
 
 def _shapes(hidden: list[int], waves: int) -> list[tuple[int, ...]]:
@@ -96,9 +132,14 @@ def _assembled(tensors: list[np.ndarray], scales: list[int], waves: int) -> Coor
     table, biases, last = tensors[6:]
     unit = ACTIVATION_BITS + scales[8] + LARGEST_SCALE
     return CoordinatePrior(
-        [], WAVES[:waves], layers, np.ldexp(features @ table, ACTIVATION_BITS - scales[6]),
-        np.ldexp(features @ biases, unit - scales[7]), np.ldexp(last, LARGEST_SCALE), unit - LOGIT_BITS,
-    )  # fmt: skip
+        [],
+        WAVES[:waves],
+        layers,
+        np.ldexp(features @ table, ACTIVATION_BITS - scales[6]),
+        np.ldexp(features @ biases, unit - scales[7]),
+        np.ldexp(last, LARGEST_SCALE),
+        unit - LOGIT_BITS,
+    )
 
 
 def _rounded(tensor: np.ndarray, precision: int) -> tuple[np.ndarray, int]:
@@ -113,5 +154,7 @@ def _inflated(packed: bytes, size: int) -> bytes:
     except zlib.error as error:
         raise FileFormatError("the container's network cannot be inflated") from error
     if len(data) != size:
-        raise FileFormatError(f"the container's network has {len(data)} bytes, and {size} are needed")
+        raise FileFormatError(
+            f"the container's network has {len(data)} bytes, and {size} are needed"
+        )
     return data

@@ -24,7 +24,9 @@ def wavefront(height: int, width: int, reach: int) -> Iterator[tuple[np.ndarray,
 def causal_offsets(rows: int, left: int, right: int) -> Offsets:
     """(row, column) offsets of the `left` pixels before and of a band `rows` high above, from -left to right."""
     before = [(0, -column) for column in range(1, left + 1)]
-    return before + [(-row, column) for row in range(1, rows + 1) for column in range(-left, right + 1)]
+    return before + [
+        (-row, column) for row in range(1, rows + 1) for column in range(-left, right + 1)
+    ]
 
 
 def reach_of(offsets: Offsets) -> int:

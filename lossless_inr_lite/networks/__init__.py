@@ -45,7 +45,10 @@ def build_network(
     these sizes is built: they may come from a file's header.
     """
     kind = NETWORKS[check_choice("network", name, list(NETWORKS))]
-    sizes = (("hidden_features", hidden_features, MAX_FEATURES), ("hidden_layers", hidden_layers, MAX_LAYERS))
+    sizes = (
+        ("hidden_features", hidden_features, MAX_FEATURES),
+        ("hidden_layers", hidden_layers, MAX_LAYERS),
+    )
     for what, value, most in sizes:
         _check_number(what, value, (1, most), (int,), whole=True)
     ranges, defaults = kind.option_ranges(problem), inspect.signature(kind).parameters
@@ -56,18 +59,24 @@ def build_network(
     try:
         network = kind(problem, hidden_features, hidden_layers, **(options or {}))
     except RuntimeError as error:  # torch counts bytes in 63 bits, and asks the system for them
-        raise InputError(f"a {name} of these sizes is too large: use a smaller network or larger tiles") from error
+        raise InputError(
+            f"a {name} of these sizes is too large: use a smaller network or larger tiles"
+        ) from error
     if seed is not None:
         network.initialise(torch.Generator().manual_seed(seed))
     return network
 
 
-def _check_number(what: str, value: float, allowed: tuple[float, float], types: tuple[type, ...], whole: bool) -> None:
+def _check_number(
+    what: str, value: float, allowed: tuple[float, float], types: tuple[type, ...], whole: bool
+) -> None:
     """Raise InputError unless `value` is of one of the types and in the range; 16.0 is a whole number, for headers."""
     number = isinstance(value, types) and not isinstance(value, bool)
     if not number or not allowed[0] <= value <= allowed[1] or (whole and value != int(value)):
         numbers = "whole numbers" if whole else "numbers"
-        raise InputError(f"{what} is {value!r}: allowed are {numbers} from {allowed[0]:.10g} to {allowed[1]:.10g}")
+        raise InputError(
+            f"{what} is {value!r}: allowed are {numbers} from {allowed[0]:.10g} to {allowed[1]:.10g}"
+        )
 
 
 def num_parameters(network: nn.Module) -> int:

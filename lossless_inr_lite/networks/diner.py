@@ -31,9 +31,13 @@ class Diner(Siren):
     ) -> None:
         features, axes = int(table_features), len(problem.sides)
         super().__init__(
-            problem, hidden_features, hidden_layers, features + problem.in_features - axes,
-            first_omega_0=first_omega_0, omega_0=omega_0,
-        )  # fmt: skip
+            problem,
+            hidden_features,
+            hidden_layers,
+            features + problem.in_features - axes,
+            first_omega_0=first_omega_0,
+            omega_0=omega_0,
+        )
         self.sides = problem.sides
         self.table = nn.Parameter(torch.empty(problem.groups, math.prod(problem.sides), features))
 

@@ -22,10 +22,17 @@ class ReluPe(Rectified):
     recommended_learning_rate = 5e-4
 
     def __init__(
-        self, problem: Problem, hidden_features: int, hidden_layers: int, *, num_frequencies: float = 10
+        self,
+        problem: Problem,
+        hidden_features: int,
+        hidden_layers: int,
+        *,
+        num_frequencies: float = 10,
     ) -> None:
         frequencies = int(num_frequencies)
-        super().__init__(problem, hidden_features, hidden_layers, (1 + 2 * frequencies) * problem.in_features)
+        super().__init__(
+            problem, hidden_features, hidden_layers, (1 + 2 * frequencies) * problem.in_features
+        )
         self.num_frequencies = frequencies
 
     @classmethod

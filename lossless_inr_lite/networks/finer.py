@@ -27,7 +27,9 @@ class Finer(Siren):
         omega_0: float = 30.0,
         first_bias_scale: float = 0.0,
     ) -> None:
-        super().__init__(problem, hidden_features, hidden_layers, first_omega_0=first_omega_0, omega_0=omega_0)
+        super().__init__(
+            problem, hidden_features, hidden_layers, first_omega_0=first_omega_0, omega_0=omega_0
+        )
         self.first_bias_scale = first_bias_scale
 
     @classmethod

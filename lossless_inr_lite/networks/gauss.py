@@ -17,7 +17,9 @@ class Gauss(Perceptron):
 
     recommended_learning_rate = 1e-3
 
-    def __init__(self, problem: Problem, hidden_features: int, hidden_layers: int, *, sigma: float = 0.1) -> None:
+    def __init__(
+        self, problem: Problem, hidden_features: int, hidden_layers: int, *, sigma: float = 0.1
+    ) -> None:
         super().__init__(problem, hidden_features, hidden_layers)
         self.sigma = sigma
 

@@ -40,12 +40,19 @@ class InstantNgp(Rectified):
         self.resolutions = levels(min(int(coarsest), finest), finest, count)
         axes, most = problem.in_features, 2 ** int(log2_entries)
         sizes = [min((resolution + 1) ** axes, most) for resolution in self.resolutions]
-        self.tables = nn.ParameterList(torch.empty(problem.groups, size, features) for size in sizes)
+        self.tables = nn.ParameterList(
+            torch.empty(problem.groups, size, features) for size in sizes
+        )
 
     @classmethod
     def option_ranges(cls, problem: Problem) -> dict[str, tuple[float, float]]:
         finest = max(problem.sides)
-        return {"num_levels": (1, 64), "level_features": (1, 64), "log2_entries": (1, 24), "coarsest": (1, finest)}
+        return {
+            "num_levels": (1, 64),
+            "level_features": (1, 64),
+            "log2_entries": (1, 24),
+            "coarsest": (1, finest),
+        }
 
     def encode(self, x: Tensor) -> Tensor:
         """(1, S, in) -> (groups, S, num_levels level_features)."""

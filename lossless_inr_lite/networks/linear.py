@@ -29,7 +29,9 @@ class GroupedLinear(nn.Module):
     def forward(self, x: Tensor, scale: float = 1.0) -> Tensor:
         """scale (x W + b), the scale at no cost."""
         groups = self.weight.shape[0]
-        return torch.baddbmm(self.bias, x.expand(groups, -1, -1), self.weight, beta=scale, alpha=scale)
+        return torch.baddbmm(
+            self.bias, x.expand(groups, -1, -1), self.weight, beta=scale, alpha=scale
+        )
 
 
 class GroupedComplexLinear(nn.Module):
@@ -53,5 +55,7 @@ class GroupedComplexLinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         groups = self.weight.shape[0]
         # not view_as_complex: weights may be slices of one long row, at odd places
-        weight, bias = (torch.complex(part[..., 0], part[..., 1]) for part in (self.weight, self.bias))
+        weight, bias = (
+            torch.complex(part[..., 0], part[..., 1]) for part in (self.weight, self.bias)
+        )
         return torch.baddbmm(bias, x.expand(groups, -1, -1), weight)

@@ -22,12 +22,18 @@ class Perceptron(nn.Module):
     layer: ClassVar[type[Any]] = GroupedLinear
 
     def __init__(
-        self, problem: Problem, hidden_features: int, hidden_layers: int, encoded_features: int | None = None
+        self,
+        problem: Problem,
+        hidden_features: int,
+        hidden_layers: int,
+        encoded_features: int | None = None,
     ) -> None:
         super().__init__()
         first = problem.in_features if encoded_features is None else encoded_features
         widths = [first] + [hidden_features] * (hidden_layers + 1) + [problem.out_features]
-        self.layers: Any = nn.ModuleList(self.layer(problem.groups, a, b) for a, b in itertools.pairwise(widths))
+        self.layers: Any = nn.ModuleList(
+            self.layer(problem.groups, a, b) for a, b in itertools.pairwise(widths)
+        )
 
     @classmethod
     def option_ranges(cls, problem: Problem) -> dict[str, tuple[float, float]]:
@@ -54,7 +60,9 @@ class Perceptron(nn.Module):
         A table of features is such a weight too, with nothing that multiplies it.
         """
         factors = [1 / self.steepness(i) for i in range(len(self.layers) - 1)] + [0.0]
-        return {f"layers.{i}.{kind}": f for i, f in enumerate(factors) for kind in ("weight", "bias")}
+        return {
+            f"layers.{i}.{kind}": f for i, f in enumerate(factors) for kind in ("weight", "bias")
+        }
 
     def steepness(self, layer: int) -> float:
         """What the activation of that layer multiplies its input with."""

@@ -51,5 +51,7 @@ class Siren(Perceptron):
         *hidden, last = self.layers
         x = self.encode(x)
         for omega, layer in zip(self.omegas, hidden, strict=True):
-            x = torch.sin(layer(x, omega))  # the layer scales its sum itself, which saves a pass over memory
+            x = torch.sin(
+                layer(x, omega)
+            )  # the layer scales its sum itself, which saves a pass over memory
         return last(x)

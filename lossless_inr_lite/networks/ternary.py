@@ -14,15 +14,27 @@ import torch
 from torch import Tensor, nn
 
 from lossless_inr_lite.errors import InputError
-from lossless_inr_lite.fixed_point import GELU_BITS, TURN_BITS, Z_BITS, Z_LIMIT, gelu_table, sine_table
+from lossless_inr_lite.networks.fixed_point import (
+    GELU_BITS,
+    TURN_BITS,
+    Z_BITS,
+    Z_LIMIT,
+    gelu_table,
+    sine_table,
+)
 from lossless_inr_lite.networks.perceptron import Perceptron
 from lossless_inr_lite.networks.problem import Problem
 
 ONE = 32  # the activation that stands for 1: the standard deviation behind a layer norm
 LIMIT = 127  # largest activation: 8 bits
-INPUT = 45  # amplitude of the encoding, about as large in the mean square as what a layer norm gives
+INPUT = (
+    45  # amplitude of the encoding, about as large in the mean square as what a layer norm gives
+)
 MULTIPLIER_BITS = 16
-MAX_WIDTH, MAX_SIDE = 4096, 1024  # what keeps sums exact in float64, and a coordinate's rounding beyond doubt
+MAX_WIDTH, MAX_SIDE = (
+    4096,
+    1024,
+)  # what keeps sums exact in float64, and a coordinate's rounding beyond doubt
 
 
 class Ternary(Perceptron):
@@ -49,8 +61,14 @@ class Ternary(Perceptron):
                 f"a ternary network of width {hidden_features} on a side of {max(problem.sides)} is too large: allowed "
                 f"are widths up to {MAX_WIDTH} and sides up to {MAX_SIDE} (use tiles)"
             )
-        waves = plane_waves(problem, int(num_waves)) if num_waves else octaves(problem, int(num_frequencies))
-        super().__init__(problem, hidden_features, hidden_layers, problem.in_features + 2 * len(waves))
+        waves = (
+            plane_waves(problem, int(num_waves))
+            if num_waves
+            else octaves(problem, int(num_frequencies))
+        )
+        super().__init__(
+            problem, hidden_features, hidden_layers, problem.in_features + 2 * len(waves)
+        )
         self.waves = waves
 
     layer: ClassVar[type[Any]]
@@ -82,7 +100,9 @@ class Ternary(Perceptron):
             z, multiplier = layer(x)
             x = normalised(gelu(z, multiplier))
         total, multiplier = last(x)
-        return (2 * total - 1) * (multiplier / (2 * ONE * 2 ** (MULTIPLIER_BITS + 1))).to(total.dtype)
+        return (2 * total - 1) * (multiplier / (2 * ONE * 2 ** (MULTIPLIER_BITS + 1))).to(
+            total.dtype
+        )
 
 
 class BitLinear(nn.Module):
@@ -138,7 +158,9 @@ def plane_waves(problem: Problem, count: int) -> np.ndarray:
 
     Further inputs, as the bit's index, have frequencies up to 8.
     """
-    reach = [max(1, side // 2) for side in problem.sides] + [8] * (problem.in_features - len(problem.sides))
+    reach = [max(1, side // 2) for side in problem.sides] + [8] * (
+        problem.in_features - len(problem.sides)
+    )
     state, waves = 1, []
     for _ in range(count):
         wave = []
@@ -156,7 +178,9 @@ def encoded(points: np.ndarray, waves: np.ndarray) -> np.ndarray:
     half = 2 ** (TURN_BITS - 2)
     plain = (INPUT * points + half) >> (TURN_BITS - 1)
     mask = 2**TURN_BITS - 1
-    return np.concatenate([plain, sines[phases & mask], sines[(phases + half) & mask]], axis=-1).astype(np.int32)
+    return np.concatenate(
+        [plain, sines[phases & mask], sines[(phases + half) & mask]], axis=-1
+    ).astype(np.int32)
 
 
 class _Straight(torch.autograd.Function):
@@ -219,7 +243,9 @@ class _Norm(torch.autograd.Function):
         total = exact.sum(-1, keepdim=True)
         squares = torch.linalg.vecdot(exact, exact)[..., None]
         spread = (width * squares - total * total).sqrt_().floor_().clamp_(min=1)
-        rounded = exact.mul_(2 * ONE * width).sub_(2 * ONE * total - spread).div_(2 * spread).floor_()
+        rounded = (
+            exact.mul_(2 * ONE * width).sub_(2 * ONE * total - spread).div_(2 * spread).floor_()
+        )
         result = rounded.clamp_(-LIMIT, LIMIT).to(values.dtype)
         ctx.save_for_backward(result, (width / spread).to(values.dtype))
         return result

@@ -1,0 +1,115 @@
+"""Notebook parameters: one vocabulary for all chapters, checked before any work starts.
+
+papermill accepts parameters that a notebook does not have, and values of any type. Every chapter therefore
+hands its variables to `check_parameters` first.
+"""
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lossless_inr_lite.devices import DEVICES
+from lossless_inr_lite.errors import InputError, check_choice
+from lossless_inr_lite.networks import NETWORKS
+from lossless_inr_lite.training.recipes import RECIPES
+
+PROFILES = ("smoke", "lite", "cpu", "paper")
+NOT_PARAMETERS = {"In", "Out"}  # what IPython itself keeps among the variables
+
+
+class Vocabulary(BaseModel):
+    """Every parameter that a chapter may have, with its range; a chapter declares the ones that it uses."""
+
+    model_config = ConfigDict(strict=True, validate_assignment=True)
+
+    profile: Literal["smoke", "lite", "cpu", "paper"]
+    signal: str
+    signals: str
+    deep_signals: str
+    paper_signals: str
+    deep_signal: str
+    fake_bits: Annotated[int, Field(ge=1, le=15)]
+    size: Annotated[int, Field(ge=4, le=8192)]
+    deep_size: Annotated[int, Field(ge=4, le=8192)]
+    network: str
+    hidden_features: Annotated[int, Field(ge=0, le=65536)]
+    hidden_layers: Annotated[int, Field(ge=1, le=64)]
+    recipe: str
+    seed: Annotated[int, Field(ge=0)]
+    seeds: Annotated[int, Field(ge=1, le=100)]
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
+    sweep_samples: Annotated[int, Field(ge=0)]
+    workers: Annotated[int, Field(ge=1, le=256)]
+    max_iterations: Annotated[int, Field(ge=1)]
+    max_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    device: str
+    start: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    coordinate_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    float_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    transcript: str
+    hires_signals: str
+    whole_methods: str
+    effort: Annotated[float, Field(gt=0, le=10)]
+    ablation_size: Annotated[int, Field(ge=4, le=1024)]
+    tile_size: Annotated[int, Field(ge=32, le=4096)]
+    paper_size: Annotated[int, Field(ge=4, le=256)]
+    movie_frames: Annotated[int, Field(ge=0, le=500)]
+    max_centres: Annotated[int, Field(ge=2, le=2**17)]
+    densities: str
+    small_signals: str
+    small_iterations: Annotated[int, Field(ge=1)]
+    large_signal: str
+    precision_size: Annotated[int, Field(ge=4, le=1024)]
+    precision_iterations: Annotated[int, Field(ge=1)]
+    precision_bits: str
+    points: Annotated[int, Field(ge=16, le=2**20)]
+    sets: str
+    training: Annotated[int, Field(ge=1, le=60_000)]
+    coded: Annotated[int, Field(ge=1, le=60_000)]
+    iterations: Annotated[int, Field(ge=5)]
+    priors: str
+    output_dir: str
+
+
+CHOICES = {"network": list(NETWORKS), "recipe": list(RECIPES), "device": DEVICES}
+
+
+def check_parameters(variables: Mapping[str, Any]) -> SimpleNamespace:
+    """The parameters among a notebook's variables, checked; `variables` is the notebook's `globals()`.
+
+    Declared are those with a type in the parameters cell. Raises InputError that names the parameter and what
+    is allowed, for an unknown name (papermill injects it as a plain variable) and for a bad value.
+    """
+    declared = dict(variables.get("__annotations__", {}))
+    given = {
+        name
+        for name, value in variables.items()
+        if isinstance(value, (str, int, float, list, dict, type(None)))
+        and not name.startswith("_")
+        and name not in NOT_PARAMETERS
+    }
+    for name in sorted(given - declared.keys()):
+        raise InputError(
+            f"unknown parameter {name!r}: this notebook has {', '.join(sorted(declared))}"
+        )
+    return SimpleNamespace(**{name: _checked(name, variables[name]) for name in declared})
+
+
+def _checked(name: str, value: object) -> Any:
+    if name not in Vocabulary.model_fields:
+        raise InputError(
+            f"parameter {name!r} is not in the vocabulary of lossless_inr_lite.companion.parameters: add it there"
+        )
+    try:
+        setattr(Vocabulary.model_construct(), name, value)
+    except ValidationError as error:
+        message = error.errors()[0]["msg"].removeprefix("Input ")
+        raise InputError(f"parameter {name} is {value!r}: it {message}") from error
+    return (
+        check_choice(f"value of parameter {name}", str(value), CHOICES[name])
+        if name in CHOICES
+        else value
+    )
