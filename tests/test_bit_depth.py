@@ -1,21 +1,31 @@
-"""Bit-depth expansion: every method keeps the bits it was given, the rules are what they say, the command refuses."""
+"""Bit-depth expansion: methods keep the bits that they are given; the command refuses nonsense."""
 
 import numpy as np
 import pytest
 import soundfile
+import tifffile
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import lossless_inr_lite as lil
 from lossless_inr_lite.__main__ import main
-from lossless_inr_lite.companion.chapters.c14_bit_depth_expansion import figures as depth_views
-from lossless_inr_lite.companion.chapters.c14_bit_depth_expansion import study as depth_study
+from lossless_inr_lite.companion.chapters.c14_bit_depth_expansion import figures, study
 from lossless_inr_lite.errors import InputError
-from lossless_inr_lite.expansion import extrapolation, interval_network, local_network
-from lossless_inr_lite.expansion.contours import contour_regions
-from lossless_inr_lite.expansion.linear_predictor import BAND, Surroundings, linear
-from lossless_inr_lite.expansion.methods import METHODS, cut, expand, expand_signal, inside
+from lossless_inr_lite.expansion import (
+    METHODS,
+    cut,
+    expand,
+    expand_signal,
+    extrapolation,
+    inside,
+    interval_network,
+    linear_predictor,
+    local_network,
+)
+from lossless_inr_lite.expansion.contour import contour_regions
+from lossless_inr_lite.expansion.linear_predictor import Surroundings, linear
 from lossless_inr_lite.signals.image_files import write_image
 from lossless_inr_lite.signals.metrics import psnr
 
@@ -78,7 +88,7 @@ def test_a_wild_method_is_held_inside():
     assert inside(lost, words, 4).ravel().tolist() == [0, 31, 39, 55, 50]
 
 
-# The rules -------------------------------------------------------------------------------------------------
+# The rules
 
 EVERY_8 = np.arange(256, dtype=np.uint32)[None, :, None]
 
@@ -90,17 +100,13 @@ def test_bit_replication_from_8_to_16_is_the_ideal_gain():
 
 
 @given(depths())
-def test_the_ideal_gain_is_the_nearest_whole_number_and_needs_no_clamp(pair):
+def test_the_ideal_gain_is_the_nearest_integer_and_needs_no_clamp(pair):
     low, high = pair
     words = np.unique(np.linspace(0, 2**low - 1, 300).astype(np.uint32))[None, :, None]
-    found, exact = (
-        expand(words, low, high, "ideal_gain").ravel(),
-        [int(w) * (2**high - 1) for w in words.ravel()],
-    )
-    assert all(
-        abs(2 * int(f) * (2**low - 1) - 2 * e) <= 2**low - 1
-        for f, e in zip(found, exact, strict=True)
-    )
+    found = expand(words, low, high, "ideal_gain")
+    for word, expanded in zip(words.ravel(), found.ravel(), strict=True):
+        exact = int(word) * (2**high - 1)  # both in units of 1 / (2^low - 1)
+        assert 2 * abs(int(expanded) * (2**low - 1) - exact) <= 2**low - 1
     lost = METHODS["ideal_gain"](words, low, high, 0, 1.0)
     assert lost.min() >= 0
     assert lost.max() < 2 ** (high - low)
@@ -110,10 +116,9 @@ def test_the_ideal_gain_is_the_nearest_whole_number_and_needs_no_clamp(pair):
 def test_replication_repeats_the_word(pair):
     low, high = pair
     words = np.unique(np.linspace(0, 2**low - 1, 50).astype(np.uint32))[None, :, None]
-    for word, found in zip(
-        words.ravel(), expand(words, low, high, "bit_replication").ravel(), strict=True
-    ):
-        assert format(found, f"0{high}b") == (format(word, f"0{low}b") * 16)[:high]
+    found = expand(words, low, high, "bit_replication")
+    for word, expanded in zip(words.ravel(), found.ravel(), strict=True):
+        assert format(expanded, f"0{high}b") == (format(word, f"0{low}b") * 16)[:high]
 
 
 def test_padding_and_mid_point():
@@ -132,9 +137,8 @@ def test_contours_make_a_ramp_of_a_staircase():
     found = expand(ramp >> 4, 4, 8, "contour_regions")
     middle = slice(16, 240)
     assert np.abs(found[middle].astype(int) - ramp[middle].astype(int)).max() <= 1
-    assert set(found[:16].ravel().tolist()) == {
-        8
-    }  # no darker border: half of 16, rounded to the even one
+    # No darker border: half of 16, rounded to the even one.
+    assert set(found[:16].ravel().tolist()) == {8}
 
 
 def test_contours_measure_the_way_inside_the_region():
@@ -142,13 +146,12 @@ def test_contours_measure_the_way_inside_the_region():
     share = (contour_regions(words, 2, 6) + 0.5) / 16
     assert share.ravel()[1:5] == pytest.approx([1 / 5, 2 / 5, 3 / 5, 4 / 5])
     walled = np.array([[0, 1, 1], [3, 3, 1], [2, 1, 1]], dtype=np.uint32)[..., None]
-    darker = (
-        contour_regions(walled, 2, 6) + 0.5
-    ) / 16  # the pixel at the end is six steps from the 0
-    assert darker[2, 1, 0] == pytest.approx(5 / 6)
+    share = (contour_regions(walled, 2, 6) + 0.5) / 16
+    # The way round the wall to the 0 has five moves, and the 3 lies beside: 5 / (5 + 1).
+    assert share[2, 1, 0] == pytest.approx(5 / 6)
 
 
-# The predictors --------------------------------------------------------------------------------------------
+# The predictors
 
 
 def test_differences_are_neighbour_less_pixel_and_cut(rng):
@@ -158,12 +161,12 @@ def test_differences_are_neighbour_less_pixel_and_cut(rng):
     assert np.array_equal(around[0], np.delete(square.reshape(25, 2), 12, axis=0).clip(-3, 3))
 
 
-def test_memory_bands_change_nothing(monkeypatch, rng):
+def test_batches_of_pixels_change_nothing(monkeypatch, rng):
     words = rng.integers(0, 64, (20, 30, 3)).astype(np.uint32)
-    whole = linear(words, 6, 12)
-    monkeypatch.setattr("lossless_inr_lite.expansion.linear_predictor.BAND", 77)
-    assert BAND > 600
-    assert linear(words, 6, 12) == pytest.approx(whole, abs=1e-3)
+    assert words[..., 0].size < linear_predictor.PIXELS_AT_ONCE
+    at_once = linear(words, 6, 12)
+    monkeypatch.setattr(linear_predictor, "PIXELS_AT_ONCE", 77)
+    assert linear(words, 6, 12) == pytest.approx(at_once, abs=1e-3)
 
 
 @pytest.mark.parametrize("method", ["linear", "local_predictor"])
@@ -173,38 +176,35 @@ def test_a_predictor_reads_a_slope(method, monkeypatch):
     rows, columns = np.mgrid[0:64, 0:64]
     truth = (rows * 1.9 + columns * 1.1 + 20).astype(np.uint32)[..., None]
     words = cut(truth, 8, 4)
-    assert (
-        psnr(expand(words, 4, 8, method), truth, 8)
-        > psnr(expand(words, 4, 8, "mid_point"), truth, 8) + 2
-    )
+    predicted = psnr(expand(words, 4, 8, method), truth, 8)
+    middle = psnr(expand(words, 4, 8, "mid_point"), truth, 8)
+    assert predicted > middle + 2
 
 
 def test_the_network_is_odd_in_the_differences_and_says_nothing_of_a_flat_place(rng):
-    import torch
-
     network = local_network.LocalNetwork(3, coordinates=True)
-    differences, values, places = (torch.rand(shape) for shape in ((9, 24, 3), (9, 3), (9, 2)))
-    there, back = (network(sign * differences, values, places) for sign in (1, -1))
-    assert torch.equal(there, -back)
+    differences = torch.rand(9, 24, 3)
+    values = torch.rand(9, 3)
+    places = torch.rand(9, 2)
+    there = network(differences, values, places)
+    assert torch.equal(there, -network(-differences, values, places))
     assert there.abs().min() > 0
     assert not network(0 * differences, values, places).any()
 
 
 def test_the_eight_orientations_are_different_orders():
-    turns = local_network.orientations()
-    assert len({tuple(turn) for turn in turns}) == 8
-    assert all(sorted(turn) == list(range(24)) for turn in turns)
+    orders = local_network.orientations()
+    assert len({tuple(order) for order in orders}) == 8
+    assert all(sorted(order) == list(range(24)) for order in orders)
 
 
 def test_training_leaves_the_callers_random_numbers_alone(rng, quick):
-    import torch
-
     state = torch.get_rng_state()
     expand(rng.integers(0, 16, (6, 6, 1)).astype(np.uint32), 4, 8, "local_network")
     assert torch.equal(state, torch.get_rng_state())
 
 
-# Pictures and the command ----------------------------------------------------------------------------------
+# Pictures and the command
 
 
 def test_what_was_opaque_stays_so(rng):
@@ -226,7 +226,7 @@ def test_signed_samples_keep_their_order():
     [
         (8, 8, "mid_point", "8 bits are asked for and 8 are there"),
         (9, 12, "mid_point", "it has 8: use at most those"),
-        (0, 12, "mid_point", "from_bits is 0: allowed are whole numbers from 1 to 16"),
+        (0, 12, "mid_point", "from_bits is 0: allowed are integers from 1 to 16"),
         (4, 17, "mid_point", "to_bits is 17"),
         (4, 8.0, "mid_point", "to_bits is 8.0"),
         (4, 8, "magic", "unknown method 'magic': allowed are bit_replication"),
@@ -241,7 +241,7 @@ def test_depths_that_make_no_sense_are_refused(from_bits, to_bits, method, messa
 def test_words_that_do_not_fit_are_refused():
     with pytest.raises(InputError, match="4 bits hold 0 to 15"):
         expand(np.full((2, 2, 1), 16), 4, 8, "mid_point")
-    with pytest.raises(InputError, match="whole numbers"):
+    with pytest.raises(InputError, match="integers of shape"):
         expand(np.zeros((2, 2)), 4, 8, "mid_point")
 
 
@@ -254,18 +254,14 @@ def photo(tmp_path, rng):
 @pytest.mark.parametrize(("low", "high"), [(None, 16), (8, 12), (4, 8), (6, 16)])
 def test_the_command_writes_a_deeper_picture(low, high, photo, tmp_path, capsys):
     out = tmp_path / "new" / "out.png"
-    chosen = [] if low is None else ["--from", str(low)]
-    assert (
-        main(
-            ["expand", str(photo), *chosen, "--to", str(high), "--method", "linear", "-o", str(out)]
-        )
-        == 0
-    )
-    assert (
-        f"{high} bits from the {low or 8} most significant ones of photo, by linear"
-        in capsys.readouterr().out
-    )
-    found, kept = lil.load_image(out), low or 8
+    kept = low or 8
+    command = ["expand", str(photo), "--to", str(high), "--method", "linear", "-o", str(out)]
+    if low is not None:
+        command += ["--from", str(low)]
+    assert main(command) == 0
+    said = f"{high} bits from the {kept} most significant ones of photo, by linear"
+    assert said in capsys.readouterr().out
+    found = lil.load_image(out)
     assert found.num_bits == (8 if high == 8 else 16)
     assert found.samples.max() < 2**high
     assert np.array_equal(found.words >> (high - kept), lil.load_image(photo).words >> (8 - kept))
@@ -286,10 +282,7 @@ def test_the_command_takes_the_best_method_unless_told(photo, tmp_path, capsys, 
         ),
         (["photo.png", "--from", "0", "--to", "8", "-o", "o.png"], "from_bits is 0"),
         (["photo.png", "--from", "-3", "--to", "8", "-o", "o.png"], "from_bits is -3"),
-        (
-            ["photo.png", "--to", "17", "-o", "o.png"],
-            "to_bits is 17: allowed are whole numbers from 1 to 16",
-        ),
+        (["photo.png", "--to", "17", "-o", "o.png"], "to_bits is 17: allowed are integers from 1"),
         (["photo.png", "--to", "16", "--method", "magic", "-o", "o.png"], "unknown method 'magic'"),
         (["photo.png", "--to", "16", "-o", "o.wav"], "allowed suffixes"),
         (["photo.png", "--to", "16", "-o", "o.pgm"], "o.pgm cannot hold 3 channels"),
@@ -303,8 +296,6 @@ def test_the_command_takes_the_best_method_unless_told(photo, tmp_path, capsys, 
 def test_bad_input_is_one_sentence_and_exit_2(
     arguments, message, photo, tmp_path, monkeypatch, capsys
 ):
-    import tifffile
-
     monkeypatch.chdir(tmp_path)
     soundfile.write("sound.wav", np.zeros((40, 1), dtype=np.int16), 8000, "PCM_16")
     tifffile.imwrite("float.tif", np.zeros((4, 4), dtype=np.float32))
@@ -316,56 +307,54 @@ def test_bad_input_is_one_sentence_and_exit_2(
     assert sorted(tmp_path.iterdir()) == before
 
 
-# The study -------------------------------------------------------------------------------------------------
+# The study
 
 
 def test_only_genuine_deep_pictures_can_judge(shared):
     for path in sorted((shared / "img16").glob("crop64_*.png")):
-        assert depth_study.check_deep(lil.load_image(path)).num_bits == 16
+        assert study.check_deep(lil.load_image(path)).num_bits == 16
     with pytest.raises(InputError, match="values lie 257 apart, 8-bit data in 16 bits"):
-        depth_study.deep_picture(str(shared / "img16" / "not_genuine_flower_8bit_x257.pgm"), 32)
+        study.deep_picture(str(shared / "img16" / "not_genuine_flower_8bit_x257.pgm"), 32)
 
 
 def test_a_stretched_or_shallow_picture_is_no_truth(rng):
     samples = rng.integers(0, 256, (9, 9, 1)).astype(np.uint16)
     with pytest.raises(InputError, match="not genuine"):
-        depth_study.check_deep(lil.Signal(samples * 257, 16))
+        study.check_deep(lil.Signal(samples * 257, 16))
     with pytest.raises(InputError, match="16 are needed"):
-        depth_study.check_deep(lil.Signal(samples, 8))
+        study.check_deep(lil.Signal(samples, 8))
 
 
 def test_averaging_gives_bits_that_the_pixels_do_not_have(rng):
-    deep = depth_study.deepened(
-        lil.Signal(rng.integers(0, 256, (64, 80, 1)).astype(np.uint8), 8), 12
-    )
+    shallow = lil.Signal(rng.integers(0, 256, (64, 80, 1)).astype(np.uint8), 8)
+    deep = study.deepened(shallow, 12)
     assert (deep.num_bits, deep.samples.shape) == (16, (12, 12, 1))
     assert lil.genuineness(deep).genuine
 
 
 def test_a_run_that_was_stopped_goes_on_and_notices_another_picture(tmp_path, rng):
     signal = lil.Signal(rng.integers(0, 256, (8, 8, 1)).astype(np.uint8), 8, "noise")
-    picture = depth_study.Picture(signal, "crop", ((4, 8),), ("mid_point", "linear"))
-    rows = depth_study.run([picture], tmp_path)
-    assert depth_study.run([picture], tmp_path) == rows
+    picture = study.Picture(signal, "crop", ((4, 8),), ("mid_point", "linear"))
+    rows = study.run([picture], tmp_path)
+    assert study.run([picture], tmp_path) == rows
     assert [row["method"] for row in rows] == ["mid_point", "linear"]
-    other = depth_study.Picture(
+    other = study.Picture(
         signal.with_samples(255 - signal.samples), "crop", ((4, 8),), ("mid_point",)
     )
-    assert depth_study.run([other], tmp_path)[0]["sha256"] != rows[0]["sha256"]
-    assert depth_study.gains(rows, (4, 8), "linear", "mid_point").keys() == {"noise"}
+    assert study.run([other], tmp_path)[0]["sha256"] != rows[0]["sha256"]
+    assert study.gains(rows, (4, 8), "linear", "mid_point").keys() == {"noise"}
 
 
 def test_coins_have_twice_the_error_of_the_mid_point(rng):
     truth = rng.integers(0, 65536, (200, 200, 1)).astype(np.uint32)
     coins = inside(rng.integers(0, 256, truth.shape), cut(truth, 16, 8), 8)
-    expected = depth_views.ideal(8, 16)
+    zeros = expand(cut(truth, 16, 8), 8, 16, "zero_padding")
+    expected = figures.ideal(8, 16)
     assert psnr(coins, truth, 16) == pytest.approx(expected["coins"], abs=0.05)
-    assert psnr(expand(cut(truth, 16, 8), 8, 16, "zero_padding"), truth, 16) == pytest.approx(
-        expected["zero_padding"], abs=0.05
-    )
+    assert psnr(zeros, truth, 16) == pytest.approx(expected["zero_padding"], abs=0.05)
 
 
 def test_bands_are_looked_for_on_slopes_and_not_in_noise(rng):
     samples = rng.integers(0, 256, (64, 128, 1)).astype(np.uint8)
     samples[:, 64:, 0] = (np.arange(64)[:, None] + 60).astype(np.uint8)
-    assert depth_study.smooth_window(samples, 4, 8, 32)[1].start >= 64
+    assert study.smooth_window(samples, 4, 8, 32)[1].start >= 64

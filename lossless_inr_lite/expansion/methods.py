@@ -1,75 +1,114 @@
-"""Bit-depth expansion (Table 5): guess the low bits that a picture has lost, and never touch those that it has.
+"""Bit-depth expansion (Table 5): guess the low bits that a picture lost, and keep those it has.
 
-A method maps words (H, W, C) of K bits to what it believes of the lost part: a real number of target steps, from 0 to
-2^k - 1 for k = N - K lost bits. `expand` alone makes words of it, and holds every method inside the interval of its
-input: cut back to K bits, a result is the input, bit for bit.
+A method maps words (H, W, C) of K bits to their lost parts, real numbers of target steps from 0 to
+2^k - 1 for k = N - K lost bits. `expand` alone turns these into words. It holds every method inside
+the interval of its input: cut back to K bits, a result is the input, bit for bit.
+
+The networks' modules are imported when their method is called, so that this module needs no torch.
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
 from lossless_inr_lite.errors import InputError, check_choice
-from lossless_inr_lite.expansion.contours import contour_regions
-from lossless_inr_lite.expansion.extrapolation import extrapolation
-from lossless_inr_lite.expansion.interval_network import interval_network, interval_with_prior
+from lossless_inr_lite.expansion.contour import contour_regions
 from lossless_inr_lite.expansion.linear_predictor import linear
-from lossless_inr_lite.expansion.local_network import local_network, local_predictor
+from lossless_inr_lite.expansion.rules import (
+    bit_replication,
+    cut,
+    ideal_gain,
+    inside,
+    mid_point,
+    zero_padding,
+)
+from lossless_inr_lite.signals import Signal
 from lossless_inr_lite.signals.bits import from_words
-from lossless_inr_lite.signals.signal import Signal
 
-MAX_BITS = 16  # the deepest picture that is written
-# words, from_bits, to_bits, seed, effort (share of the usual training) -> lost part, in steps
-Method = Callable[[np.ndarray, int, int, int, float], np.ndarray]
+MAX_BITS = 16
+"""Of the deepest picture that is written."""
+
+ALPHA_LAST = (2, 4)
+"""Numbers of channels of which the last is alpha."""
 
 
-def zero_padding(
+class Method(Protocol):
+    """What every method is called with, and what it answers."""
+
+    def __call__(
+        self, words: np.ndarray, from_bits: int, to_bits: int, seed: int = 0, effort: float = 1.0
+    ) -> np.ndarray:
+        """Map words (H, W, C), uint32, to their lost parts in target steps, of the same shape.
+
+        `effort` is the share of the usual training of a network; rules ignore it and the seed.
+        """
+        ...
+
+
+def _untrained(rule: Callable[[np.ndarray, int, int], np.ndarray]) -> Method:
+    """A rule as a method: it has nothing to train."""
+
+    def method(
+        words: np.ndarray, from_bits: int, to_bits: int, seed: int = 0, effort: float = 1.0
+    ) -> np.ndarray:
+        return rule(words, from_bits, to_bits)
+
+    return method
+
+
+def _extrapolation(
     words: np.ndarray, from_bits: int, to_bits: int, seed: int = 0, effort: float = 1.0
 ) -> np.ndarray:
-    """The lost bits are 0: v 2^k."""
-    return np.zeros(words.shape)
+    from lossless_inr_lite.expansion.extrapolation import extrapolation
+
+    return extrapolation(words, from_bits, to_bits, seed, effort)
 
 
-def ideal_gain(
+def _interval_network(
     words: np.ndarray, from_bits: int, to_bits: int, seed: int = 0, effort: float = 1.0
 ) -> np.ndarray:
-    """MIG, multiplication by an ideal gain: v (2^N - 1) / (2^K - 1), rounded half up, in whole numbers.
+    from lossless_inr_lite.expansion.interval_network import interval_network
 
-    It is v 2^k + v (2^k - 1) / (2^K - 1), and the second part never leaves 0 .. 2^k - 1.
-    """
-    gain, levels = (1 << (to_bits - from_bits)) - 1, (1 << from_bits) - 1
-    return (2 * words.astype(np.int64) * gain + levels) // (2 * levels)
+    return interval_network(words, from_bits, to_bits, seed, effort)
 
 
-def bit_replication(
+def _interval_with_prior(
     words: np.ndarray, from_bits: int, to_bits: int, seed: int = 0, effort: float = 1.0
 ) -> np.ndarray:
-    """The lost bits repeat the word from its top bit on, as often as needed (Ulichney and Cheung, 1998)."""
-    lost = to_bits - from_bits
-    times = -(-lost // from_bits)
-    repeated = sum(words.astype(np.int64) << (from_bits * i) for i in range(times))
-    return np.asarray(repeated) >> (from_bits * times - lost)
+    from lossless_inr_lite.expansion.interval_network import interval_with_prior
+
+    return interval_with_prior(words, from_bits, to_bits, seed, effort)
 
 
-def mid_point(
+def _local_predictor(
     words: np.ndarray, from_bits: int, to_bits: int, seed: int = 0, effort: float = 1.0
 ) -> np.ndarray:
-    """The middle (2^k - 1) / 2 of the interval, the lower of its two whole numbers."""
-    return np.full(words.shape, ((1 << (to_bits - from_bits)) - 1) // 2)
+    from lossless_inr_lite.expansion.local_network import local_predictor
+
+    return local_predictor(words, from_bits, to_bits, seed, effort)
+
+
+def _local_network(
+    words: np.ndarray, from_bits: int, to_bits: int, seed: int = 0, effort: float = 1.0
+) -> np.ndarray:
+    from lossless_inr_lite.expansion.local_network import local_network
+
+    return local_network(words, from_bits, to_bits, seed, effort)
 
 
 METHODS: dict[str, Method] = {
-    "zero_padding": zero_padding,
-    "ideal_gain": ideal_gain,
-    "bit_replication": bit_replication,
-    "mid_point": mid_point,
-    "contour_regions": contour_regions,
-    "linear": linear,
-    "extrapolation": extrapolation,
-    "interval_network": interval_network,
-    "interval_with_prior": interval_with_prior,
-    "local_predictor": local_predictor,
-    "local_network": local_network,
+    "zero_padding": _untrained(zero_padding),
+    "ideal_gain": _untrained(ideal_gain),
+    "bit_replication": _untrained(bit_replication),
+    "mid_point": _untrained(mid_point),
+    "contour_regions": _untrained(contour_regions),
+    "linear": _untrained(linear),
+    "extrapolation": _extrapolation,
+    "interval_network": _interval_network,
+    "interval_with_prior": _interval_with_prior,
+    "local_predictor": _local_predictor,
+    "local_network": _local_network,
 }
 DEFAULT_METHOD = "local_predictor"
 
@@ -82,67 +121,61 @@ def expand(
     seed: int = 0,
     effort: float = 1.0,
 ) -> np.ndarray:
-    """Words (H, W, C) of `from_bits` -> words of `to_bits`, uint32, same shape, whose top bits are the input's.
+    """Expand words (H, W, C) of `from_bits` to `to_bits`: uint32, the same shape.
 
-    `effort` is the share of its usual steps that a network is trained for. The same seed gives the same result on one
-    machine, but for `extrapolation`, which is bounded by time.
-    Raises InputError for an unknown method, depths out of range, and words that do not fit into `from_bits`.
+    The top bits of the result are the input's. `effort` is the share of its usual steps that a
+    network is trained for. The same seed gives the same result on one machine, except for
+    "extrapolation", whose training is limited by time.
+
+    Raises InputError for an unknown method, for depths out of range, and for words that do not fit
+    into `from_bits`.
+
+    >>> expand(np.array([[[0], [1], [15]]]), 4, 8, "mid_point").ravel().tolist()
+    [7, 23, 247]
     """
     check_choice("method", method, list(METHODS))
     check_depths(from_bits, to_bits)
     if words.ndim != 3 or 0 in words.shape or words.dtype.kind not in "ui":
         raise InputError(
-            f"words of shape {words.shape} and type {words.dtype}: whole numbers (H, W, C) are needed"
+            f"words of shape {words.shape} and type {words.dtype}: "
+            "integers of shape (H, W, C) are needed"
         )
     if words.min() < 0 or words.max() >> from_bits:
         raise InputError(
-            f"words reach from {words.min()} to {words.max()}: {from_bits} bits hold 0 to {2**from_bits - 1}"
+            f"words reach from {words.min()} to {words.max()}: "
+            f"{from_bits} bits hold 0 to {2**from_bits - 1}"
         )
     words = words.astype(np.uint32)
-    return inside(
-        METHODS[method](words, from_bits, to_bits, seed, effort), words, to_bits - from_bits
-    )
-
-
-def inside(lost: np.ndarray, words: np.ndarray, lost_bits: int) -> np.ndarray:
-    """v 2^k + the nearest whole number of `lost` in 0 .. 2^k - 1, uint32; the middle where `lost` is not finite."""
-    largest = (1 << lost_bits) - 1
-    finite = np.where(np.isfinite(lost), lost, largest // 2)
-    return (words << np.uint32(lost_bits)) | np.clip(np.rint(finite), 0, largest).astype(np.uint32)
+    lost = METHODS[method](words, from_bits, to_bits, seed, effort)
+    return inside(lost, words, to_bits - from_bits)
 
 
 def check_depths(from_bits: int, to_bits: int) -> None:
-    """Raise InputError unless both are whole numbers with 1 <= from_bits < to_bits <= 16."""
+    """Raise InputError unless both are integers with 1 <= from_bits < to_bits <= 16."""
     for what, value in (("from_bits", from_bits), ("to_bits", to_bits)):
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, (int, np.integer))
-            or not 1 <= value <= MAX_BITS
-        ):
-            raise InputError(f"{what} is {value!r}: allowed are whole numbers from 1 to {MAX_BITS}")
+        is_integer = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+        if not is_integer or not 1 <= value <= MAX_BITS:
+            raise InputError(f"{what} is {value!r}: allowed are integers from 1 to {MAX_BITS}")
     if to_bits <= from_bits:
         raise InputError(
             f"{to_bits} bits are asked for and {from_bits} are there: the target must be larger"
         )
 
 
-def cut(words: np.ndarray, num_bits: int, to_bits: int) -> np.ndarray:
-    """The `to_bits` most significant bits of words of `num_bits`, uint32, same shape."""
-    return np.asarray(words, dtype=np.uint32) >> np.uint32(num_bits - to_bits)
-
-
 def check_expansion(signal: Signal, to_bits: int, from_bits: int | None, method: str) -> int:
-    """K, by default the signal's own depth; raises InputError for all that `expand_signal` refuses."""
+    """Return the bits to keep, by default all of the signal's.
+
+    Raises InputError for all that `expand_signal` refuses, before any work.
+    """
     check_choice("method", method, list(METHODS))
     if signal.sample_rate is not None or signal.kind == "float":
-        raise InputError(
-            f"{signal.name} is not a picture of whole numbers: only those can be expanded"
-        )
-    kept = signal.num_bits if from_bits is None else from_bits
+        raise InputError(f"{signal.name} is not a picture of integers: only those can be expanded")
     if from_bits is not None and from_bits > signal.num_bits:
         raise InputError(
-            f"{kept} bits of {signal.name} are asked for, and it has {signal.num_bits}: use at most those"
+            f"{from_bits} bits of {signal.name} are asked for, and it has {signal.num_bits}: "
+            "use at most those"
         )
+    kept = signal.num_bits if from_bits is None else from_bits
     check_depths(kept, to_bits)
     return kept
 
@@ -154,17 +187,20 @@ def expand_signal(
     method: str = DEFAULT_METHOD,
     seed: int = 0,
 ) -> Signal:
-    """A picture of `to_bits` from the `from_bits` most significant bits of `signal`, by default all of them.
+    """Expand the `from_bits` most significant bits of a picture, by default all, to `to_bits`.
 
-    Where there is an alpha channel (the last of 2 or 4) it is expanded by `ideal_gain`: what was opaque stays so.
-    Raises InputError for an unknown method, for sound and floats, unless 1 <= from_bits < to_bits <= 16, and when
-    the signal has fewer than `from_bits`.
+    An alpha channel (the last of 2 or 4) is expanded by "ideal_gain", so that what was opaque stays
+    so.
+
+    Raises InputError for an unknown method, for sound and floats, unless
+    1 <= from_bits < to_bits <= 16, and when the signal has fewer than `from_bits`.
     """
     kept = check_expansion(signal, to_bits, from_bits, method)
     words = cut(signal.words, signal.num_bits, kept)
-    colours = words.shape[-1] - (words.shape[-1] in (2, 4))
+    channels = words.shape[-1]
+    colours = channels - 1 if channels in ALPHA_LAST else channels
     parts = [expand(words[..., :colours], kept, to_bits, method, seed)]
-    if colours < words.shape[-1]:
+    if colours < channels:
         parts.append(expand(words[..., colours:], kept, to_bits, "ideal_gain"))
     expanded = np.concatenate(parts, axis=-1)
     return Signal(from_words(expanded, to_bits, signal.kind), to_bits, signal.name)
