@@ -1,19 +1,30 @@
 """The paper's numbers as transcribed, and the verdicts that committed records attach to them."""
 
 import csv
+import re
 from collections import Counter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lossless_inr_lite.companion.claims import (
     TABLES,
+    VERDICTS,
     Claim,
+    Verdict,
     committed_records,
+    find_verdict,
+    judge,
+    judge_own,
     judged,
     paper_claims,
+    paper_value,
+    slug,
+    verdict,
+    verdict_ids,
 )
 from lossless_inr_lite.companion.paths import PAPER
-from lossless_inr_lite.companion.records import VERDICTS, Verdict, paper_value, verdict
 from lossless_inr_lite.errors import InputError
 
 ROWS = {
@@ -91,7 +102,7 @@ def test_a_claim_says_what_is_printed_in_words():
     )
     assert (ours.claim, ours.paper) == (
         "RECOMBINER + the method on MNIST",
-        "lossless, 2.58 bits a pixel",
+        "lossless, 2.58 bits per pixel",
     )
 
 
@@ -180,3 +191,82 @@ def test_claims_and_records_agree_on_the_item():
                 name,
                 said["row"],
             )
+
+
+def test_a_claims_texts_come_from_the_paper():
+    said = judge("table1/Kodak/SIREN", "BER 0.1", "above 0", True, evidence=3)
+    assert (said.item, said.claim) == ("Table 1", "SIREN on Kodak, 8 bit")
+    assert said.paper == "1000 iterations, 47.28 dB, SSIM .9919, RMSE 1.1029, BER .1382"
+    assert (said.ours, said.tolerance, said.verdict) == ("BER 0.1", "above 0", "reproduced")
+    assert said.row == said.id == "table1/Kodak/SIREN"
+    with pytest.raises(InputError, match="'table1/Kodak/nobody'"):
+        judge("table1/Kodak/nobody", 1, "none", True, evidence=1)
+
+
+def test_a_case_tells_verdicts_on_one_claim_apart():
+    said = judge("fig2", "x", "all", False, evidence=[1], case="rate: best, 16 bits")
+    assert (said.row, said.id) == ("fig2", "fig2/rate-best-16-bits")
+    assert said.claim.endswith(" in none (rate: best, 16 bits)")
+    assert said.verdict == "deviates"
+
+
+@given(
+    holds=st.sampled_from([True, False, None]),
+    evidence=st.sampled_from([0, [], {}, (), "", range(0)]),
+)
+def test_no_evidence_is_never_a_reproduction_nor_a_deviation(holds, evidence):
+    assert judge("fig2", "0 of 0", "all", holds, evidence).verdict == "not attempted"
+    own = judge_own("a-question", "all are right", "0 of 0", "all", holds, evidence)
+    assert own.verdict == "not attempted"
+
+
+def test_a_run_that_was_too_short_to_tell_is_not_attempted():
+    assert judge("fig2", "no end", "all", None, evidence=7).verdict == "not attempted"
+
+
+def test_a_question_of_ours_has_an_id_of_its_own():
+    said = judge_own("more-samples", "it needs more samples", 7, "more", True, evidence=2)
+    assert (said.item, said.paper, said.row) == ("our question", "not told", "")
+    assert said.id == "more-samples"
+    with pytest.raises(InputError, match="small letters"):
+        judge_own("More samples", "x", 7, "more", True, evidence=2)
+    with pytest.raises(InputError, match="call judge"):
+        judge_own("fig2", "x", 7, "more", True, evidence=2)
+
+
+def test_old_verdicts_get_ids_from_their_texts():
+    old = [
+        {"row": "fig2", "claim": "One thing"},
+        {"row": "fig6", "claim": "Values: MSB first"},
+        {"row": "fig6", "claim": "Bits: MSB first"},
+        {"row": "", "claim": "More samples?"},
+        {"claim": "More samples"},
+        {"id": "mine", "row": "", "claim": "More samples"},
+    ]
+    ids = ["fig2", "fig6/values-msb-first", "fig6/bits-msb-first", "more-samples"]
+    assert verdict_ids(old) == [*ids, "more-samples-2", "mine"]
+    assert find_verdict(old, "fig6/bits-msb-first") is old[2]
+    assert find_verdict([{"id": "fig2/all", "row": "fig2", "claim": ""}], "fig2")["row"] == "fig2"
+    for wanted in ("fig6", "0", "nothing"):
+        with pytest.raises(InputError, match=f"no verdict has the id '{wanted}'"):
+            find_verdict(old, wanted)
+
+
+def test_every_verdict_of_a_committed_record_has_an_id_that_a_page_can_quote():
+    counts = {}
+    for profile, name, record in committed_records():
+        verdicts = record.get("verdicts", ())
+        ids = verdict_ids(verdicts)
+        assert len(set(ids)) == len(ids)
+        assert all(re.fullmatch(r"[\w/+-]+", one) for one in ids), (profile, name)
+        assert all(
+            find_verdict(verdicts, one) is said for one, said in zip(ids, verdicts, strict=True)
+        )
+        counts[f"{profile}/{name}"] = len(ids)
+    assert counts["cpu/05_baselines"] == 39
+    assert sum(counts.values()) > 300
+
+
+@given(st.text())
+def test_a_slug_can_stand_in_an_id(text):
+    assert re.fullmatch(r"([a-z0-9]+(-[a-z0-9]+)*)?", slug(text))

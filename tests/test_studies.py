@@ -2,8 +2,10 @@
 
 import importlib.util
 import json
+import re
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 
@@ -92,13 +94,32 @@ def test_check_gpu_says_that_it_skips():
     assert "skipped: this machine has no CUDA device" in command(ROOT / "workflow" / "check_gpu.py")
 
 
-def test_pages_quote_records_by_path():
-    spec = importlib.util.spec_from_file_location(
-        "companion", ROOT / "book" / "_ext" / "companion.py"
-    )
+@cache
+def book_extension():
+    path = ROOT / "book" / "_ext" / "companion.py"
+    spec = importlib.util.spec_from_file_location("companion", path)
     companion = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(companion)
+    return companion
+
+
+def test_pages_quote_records_by_path():
+    companion = book_extension()
     assert companion.look_up("02_image_fitting profile") == "lite"
-    assert companion.look_up("02_image_fitting verdicts.0.item") == "Table 1"
+    assert companion.look_up("cpu/07_hypothesis verdicts.fig8.item") == "Fig. 8"
+    assert companion.look_up("cpu/07_hypothesis verdicts.table3/proposed/1.verdict") == "reproduced"
+    with pytest.raises(lil.InputError, match="no verdict has the id '0'"):
+        companion.look_up("02_image_fitting verdicts.0.item")
     with pytest.raises(KeyError):
         companion.look_up("02_image_fitting nothing")
+
+
+def test_every_quote_of_a_record_finds_its_value():
+    quoted = []
+    for folder, pattern in (("book", "*.md"), ("notebooks", "*.ipynb")):
+        for path in sorted((ROOT / folder).glob(pattern)):
+            found = re.findall(r"\{record\}`([^`]+)`", path.read_text(encoding="utf-8"))
+            quoted += [quote.partition("|")[0].strip() for quote in found]
+    assert len(quoted) > 80
+    for quote in quoted:
+        assert book_extension().look_up(quote) is not None, quote

@@ -26,8 +26,14 @@ from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from lossless_inr_lite.companion.chapter import table
-from lossless_inr_lite.companion.claims import Judged, committed_records, judged, paper_claims
-from lossless_inr_lite.companion.records import VERDICTS
+from lossless_inr_lite.companion.claims import (
+    VERDICTS,
+    Judged,
+    committed_records,
+    find_verdict,
+    judged,
+    paper_claims,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 HASHED = (
@@ -192,11 +198,21 @@ def count(rows: Sequence[Judged]) -> tuple[int, ...]:
 
 
 def look_up(query: str) -> Any:
-    """The value behind "NAME dotted.path" in data/results/lite/NAME.json, or "PROFILE/NAME dotted.path"."""
+    """The value behind "NAME dotted.path" in data/results/lite/NAME.json.
+
+    "PROFILE/NAME dotted.path" is that of another profile. A verdict is named by its id and never by
+    its position ("verdicts.fig2.ours"), see `claims.verdict_ids`. Raises an error of Python's own
+    for what is not there, InputError for a verdict.
+    """
     name, path = query.split()
     file = ROOT / "data" / "results" / (name if "/" in name else f"lite/{name}")
-    value: Any = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
-    for key in path.split("."):
+    record = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+    keys = path.split(".")
+    value: Any = record
+    if keys[0] == "verdicts":
+        value = find_verdict(record["verdicts"], keys[1])
+        keys = keys[2:]
+    for key in keys:
         value = value[int(key)] if isinstance(value, list) else value[key]
     return value
 

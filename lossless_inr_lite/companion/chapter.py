@@ -7,15 +7,16 @@ from typing import Any
 
 from IPython.display import Markdown
 
+from lossless_inr_lite.companion.claims import Verdict, verdict_ids
 from lossless_inr_lite.companion.parameters import check_parameters
 from lossless_inr_lite.companion.paths import run_folder
 from lossless_inr_lite.companion.records import (
     SCHEMA_VERSION,
-    Verdict,
     environment,
     fit_record,
     peak_memory,
 )
+from lossless_inr_lite.errors import InputError
 from lossless_inr_lite.files import check_writable, write_json
 from lossless_inr_lite.signals.signal import Signal
 from lossless_inr_lite.training.fit import Fit
@@ -49,7 +50,16 @@ class Chapter:
         self.device = next((row["device"] for row in rows.values()), self.device)
 
     def judge(self, *verdicts: Verdict) -> Markdown:
-        """Keep verdicts and show them as the chapter's table *paper | ours | tolerance | verdict*."""
+        """Keep verdicts and show them as the chapter's table *paper | ours | tolerance | verdict*.
+
+        Raises InputError when the chapter has a verdict of that id already: pages quote by id.
+        """
+        known = {said.id for said in self.verdicts if said.id}
+        for said in verdicts:
+            if said.id in known:
+                raise InputError(f"two verdicts of {self.notebook} have the id {said.id!r}")
+            if said.id:
+                known.add(said.id)
         self.verdicts += verdicts
         rows = [
             (v.item, v.claim, v.paper, v.ours, v.tolerance, f"**{v.verdict}**") for v in verdicts
@@ -69,7 +79,7 @@ class Chapter:
             "peak_memory_bytes": peak_memory(),
             "fits": self.fits,
             "facts": self.facts,
-            "verdicts": [vars(v) for v in self.verdicts],
+            "verdicts": self._written_verdicts(),
         }
         write_json(self.folder / "record.json", record)
         versions = ", ".join(
@@ -90,6 +100,11 @@ class Chapter:
                 ("Commit", place["git_commit"] or "not a checkout"),
             ],
         )
+
+    def _written_verdicts(self) -> list[dict[str, str]]:
+        """The verdicts as JSON, each with an id."""
+        said = [vars(verdict) for verdict in self.verdicts]
+        return [one | {"id": name} for one, name in zip(said, verdict_ids(said), strict=True)]
 
 
 def begin(notebook: str, variables: Mapping[str, Any]) -> Chapter:

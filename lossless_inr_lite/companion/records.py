@@ -1,6 +1,5 @@
 """Records: one JSON a run, with all that is needed to believe it or to repeat it."""
 
-import csv
 import datetime
 import json
 import os
@@ -8,15 +7,15 @@ import platform
 import resource
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from lossless_inr_lite.companion.claims import paper_claims
-from lossless_inr_lite.companion.paths import PAPER, RESULTS, ROOT
+from lossless_inr_lite.companion.claims import VERDICTS, Verdict, paper_value, verdict
+from lossless_inr_lite.companion.paths import RESULTS, ROOT
 from lossless_inr_lite.errors import InputError
 from lossless_inr_lite.signals.metrics import signal_metrics
 from lossless_inr_lite.signals.signal import Signal
@@ -24,7 +23,21 @@ from lossless_inr_lite.training.fit import Fit
 from lossless_inr_lite.version import __version__
 
 SCHEMA_VERSION = 1
-VERDICTS = ("reproduced", "deviates", "not attempted")
+
+# The claims' names stood here; chapters that import them from here still work.
+__all__ = [
+    "SCHEMA_VERSION",
+    "VERDICTS",
+    "Verdict",
+    "environment",
+    "fit_record",
+    "git_commit",
+    "load_record",
+    "paper_value",
+    "peak_memory",
+    "record_names",
+    "verdict",
+]
 
 
 def environment(device: str = "cpu") -> dict[str, Any]:
@@ -117,59 +130,6 @@ def load_record(profile: str, name: str) -> dict[str, Any]:
 def record_names(profile: str, pattern: str) -> list[str]:
     """Names of the committed records of a profile that match a pattern, in order."""
     return sorted(path.stem for path in (RESULTS / profile).glob(f"{pattern}.json"))
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """One row *claim | paper | ours | tolerance | verdict*; `item` is the paper's table or figure.
-
-    `row` is the id of the paper's claim that it judges (`claims.paper_claims`), empty for a claim of our own.
-    Raises InputError for an unknown verdict or `row`.
-    """
-
-    item: str
-    claim: str
-    paper: str
-    ours: str
-    tolerance: str
-    verdict: str
-    row: str = ""
-
-    def __post_init__(self) -> None:
-        if self.verdict not in VERDICTS:
-            raise InputError(f"unknown verdict {self.verdict!r}: allowed are {', '.join(VERDICTS)}")
-        if self.row and self.row not in {claim.id for claim in paper_claims()}:
-            raise InputError(
-                f"no claim of the paper has the id {self.row!r}: claims.paper_claims() lists them"
-            )
-
-
-def verdict(
-    item: str, claim: str, paper: object, ours: object, tolerance: str, holds: bool, row: str = ""
-) -> Verdict:
-    """A row whose verdict follows from a run: "reproduced" when the claim `holds`, "deviates" when not.
-
-    `row` is the id of the paper's claim that it judges, such as "table1/Kodak/SIREN": the page of results shows it
-    there. Leave it empty for a claim of our own.
-    """
-    return Verdict(
-        item, claim, str(paper), str(ours), tolerance, "reproduced" if holds else "deviates", row
-    )
-
-
-def paper_value(table: str, column: str, **row: str) -> str:
-    """One number of the paper from data/paper/<table>.csv, as printed there.
-
-    Raises InputError unless exactly one row has the wanted values.
-    """
-    path = PAPER / f"{table}.csv"
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = [r for r in csv.DictReader(file) if all(r.get(k) == v for k, v in row.items())]
-    if len(rows) != 1 or column not in rows[0]:
-        raise InputError(
-            f"{path.name} has {len(rows)} rows with {row}, or no column {column!r}: one is needed"
-        )
-    return rows[0][column]
 
 
 def _processor() -> str:
