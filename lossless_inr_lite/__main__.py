@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from lossless_inr_lite.codec.files import compress_files, decompress_file
 from lossless_inr_lite.devices import DEVICES
@@ -26,14 +25,15 @@ from lossless_inr_lite.expansion.methods import (
 from lossless_inr_lite.files import check_writable
 from lossless_inr_lite.formulations import FORMULATIONS
 from lossless_inr_lite.losses import LOSSES
-from lossless_inr_lite.networks import NETWORKS
+from lossless_inr_lite.model import build_shape
+from lossless_inr_lite.networks.registry import NETWORKS
 from lossless_inr_lite.signals.audio_files import check_audio_output, write_audio
 from lossless_inr_lite.signals.genuineness import genuineness
 from lossless_inr_lite.signals.image_files import check_image_output, write_image
 from lossless_inr_lite.signals.signal import MAX_SAMPLES, Signal, load_image, load_signal
 from lossless_inr_lite.storage.certify import certify, check_output, read_certificate, save
-from lossless_inr_lite.storage.trits import packable
-from lossless_inr_lite.storage.weights import SUFFIXES, read_model
+from lossless_inr_lite.storage.saved import SUFFIXES, read_model
+from lossless_inr_lite.storage.trits import check_packable
 from lossless_inr_lite.training.fit import Fit, choose_architecture, fit
 from lossless_inr_lite.training.long_sound import fit_long, forget_parts, is_long
 from lossless_inr_lite.training.recipes import RECIPES, Choice, get_recipe
@@ -86,8 +86,8 @@ def _check_trits(source: Signal, plan: dict[str, Any]) -> None:
     """Raise InputError, before any work, when what will be fitted could not be saved as .trits."""
     choice = Choice(**{name: plan.get(name) for name in Choice.__dataclass_fields__})
     architecture = choose_architecture(get_recipe(plan["recipe"]), source, choice, plan["loss"])
-    with torch.device("meta"):
-        packable(architecture.build(source.spec, seed=None))
+    check_packable(architecture, source.spec)
+    build_shape(architecture, source.spec)
 
 
 def _fitted(source: Signal, parts: Path, plan: dict[str, Any]) -> Fit:
@@ -161,7 +161,7 @@ def info_command(file: Path, max_pixels: int) -> int:
     if file.suffix in SUFFIXES:
         _, header = read_model(file)
         certificate = read_certificate(file, header.sha256_weights)
-        facts = header.model_dump() | {"lossless": certificate is not None and certificate.lossless}
+        facts = header.facts() | {"lossless": certificate is not None and certificate.lossless}
         if certificate is not None:
             facts["smallest_margin"] = certificate.smallest_margin
     else:

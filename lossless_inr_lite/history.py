@@ -1,4 +1,4 @@
-"""What happened during a fit: one row an evaluation of the weights."""
+"""What happened during a fit: one entry for every evaluation of the weights."""
 
 import math
 from dataclasses import asdict, dataclass, field
@@ -9,10 +9,13 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Entry:
-    """The state after `iteration` updates; BER and PSNR are of the weights at that moment.
+    """The state after `iteration` updates; the error rates and PSNR are of the weights then.
 
-    samples_seen counts every (position, bit) sample whose gradient was computed; flops are those of training;
-    ber_planes is least significant first. PSNR is None when it is infinite: JSON knows no infinity.
+    samples_seen: every (position, bit) sample whose gradient was computed, counted each time.
+    flops: floating-point operations of training. seconds: since the fit began.
+    wrong_bits: number of wrong bits; ber: their share of all bits; ber_planes: the share in every
+    bit-plane, least significant first.
+    psnr: in dB; None when it is infinite, since JSON knows no infinity.
     """
 
     iteration: int
@@ -28,17 +31,25 @@ class Entry:
 
 @dataclass
 class History:
-    """The rows of a fit in order."""
+    """The entries of a fit in order."""
 
     entries: list[Entry] = field(default_factory=list)
 
+    @property
+    def last(self) -> Entry:
+        """The newest entry."""
+        return self.entries[-1]
+
     def column(self, name: str) -> np.ndarray:
-        """One field of every row: (rows,) or, for ber_planes, (rows, num_bits); an infinite PSNR is inf."""
+        """Return one field of every entry: (entries,), or (entries, num_bits) for ber_planes.
+
+        An infinite PSNR is inf.
+        """
         values = [getattr(entry, name) for entry in self.entries]
         return np.array([math.inf if value is None else value for value in values])
 
     def thinned(self, rows: int = 60) -> list[dict[str, Any]]:
-        """At most `rows` + 1 rows, evenly spread and always with the last, as plain dictionaries."""
+        """Return at most `rows` + 1 entries as plain dictionaries, evenly spread, with the last."""
         step = max(1, math.ceil(len(self.entries) / rows))
         kept = self.entries[::step]
         if self.entries and kept[-1] is not self.entries[-1]:

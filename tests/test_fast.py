@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 import lossless_inr_lite as lil
 from lossless_inr_lite import SignalSpec
+from lossless_inr_lite.architecture import Architecture
 from lossless_inr_lite.formulations import get_formulation
-from lossless_inr_lite.model import Architecture
-from lossless_inr_lite.networks import num_parameters
+from lossless_inr_lite.model import build_model
+from lossless_inr_lite.networks.registry import num_parameters
 from lossless_inr_lite.training.fast import Fast, _Wave
 from lossless_inr_lite.training.recipes import (
     Choice,
@@ -67,7 +68,7 @@ def test_the_choice_stays_within_the_papers_size(shape, num_bits, most):
         full.options,
     )
     with torch.device("meta"):
-        size = num_parameters(architecture.build(spec, seed=None).network)
+        size = num_parameters(build_model(architecture, spec, seed=None).network)
     assert size <= parameter_budget(spec)
     assert most is None or size <= most
     assert size > 0.95 * parameter_budget(spec)

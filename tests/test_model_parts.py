@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from lossless_inr_lite import InputError, SignalSpec
 from lossless_inr_lite.formulations import FORMULATIONS, get_formulation
 from lossless_inr_lite.losses import LOSSES
-from lossless_inr_lite.networks import build_network, flops_per_sample, num_parameters
 from lossless_inr_lite.networks.problem import Problem
+from lossless_inr_lite.networks.registry import build_network, flops_per_sample, num_parameters
 from lossless_inr_lite.signals.coords import grid
 from lossless_inr_lite.signals.metrics import bit_error_rate, plane_error_rates, psnr, rmse, ssim
 

@@ -25,7 +25,7 @@ def test_the_same_fit_gives_the_same_bytes(tmp_path, saved, tiny_fit):
 def test_the_header_is_small_and_tells_the_run(saved, tiny):
     _, header = lil.read_model(saved)
     assert int.from_bytes(saved.read_bytes()[:8], "little") < 16_384
-    assert (header.shape, header.num_bits, header.sha256_samples) == ([4, 4, 3], 8, tiny.sha256)
+    assert (header.shape, header.num_bits, header.sha256_samples) == ((4, 4, 3), 8, tiny.sha256)
     assert (header.formulation, header.network, header.recipe, header.seed) == (
         "bit_coordinate",
         "siren",

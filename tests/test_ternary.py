@@ -16,12 +16,14 @@ from scipy.special import erf
 
 import lossless_inr_lite as lil
 from lossless_inr_lite.__main__ import main
+from lossless_inr_lite.architecture import Architecture
 from lossless_inr_lite.companion.chapters.c13_ternary.study import densities, papers_networks
 from lossless_inr_lite.formulations import get_formulation
-from lossless_inr_lite.model import Architecture
-from lossless_inr_lite.networks.fixed_point import gelu_table, sine_table
+from lossless_inr_lite.model import build_model
+from lossless_inr_lite.networks.integer_tables import gelu_table, sine_table
 from lossless_inr_lite.networks.problem import Problem
-from lossless_inr_lite.networks.ternary import BitLinear, normalised, plane_waves
+from lossless_inr_lite.networks.ternary import BitLinear, normalised
+from lossless_inr_lite.networks.ternary_layout import plane_waves
 from lossless_inr_lite.signals.coords import axis, whole_axis
 from lossless_inr_lite.storage import trit_coding as trits
 from lossless_inr_lite.storage import trits as ternary_file
@@ -47,7 +49,7 @@ def model(
     chosen = Architecture(
         formulation, "ternary", width, layers, "bce", tile, options or {"num_waves": 5}
     )
-    return chosen.build(signal.spec, seed)
+    return build_model(chosen, signal.spec, seed)
 
 
 @pytest.fixture(scope="module")
@@ -101,13 +103,13 @@ def test_bytes_that_coding_does_not_make_are_refused(data, count):
 
 def test_tables_are_the_rounded_functions():
     turn = 2 * np.pi * np.arange(2**15) / 2**15
-    assert np.abs(sine_table(45) - 45 * np.sin(turn)).max() <= 0.5 + 1e-9
+    assert np.abs(sine_table() - 45 * np.sin(turn)).max() <= 0.5 + 1e-9
     z = np.arange(-1024, 1025) / 64
     assert np.abs(gelu_table() - 256 * z * (1 + erf(z / np.sqrt(2))) / 2).max() <= 0.5 + 1e-9
 
 
 @pytest.mark.parametrize("length", [*range(1, 300), 511, 512, 1000, 1023, 1024])
-def test_whole_coordinates_are_the_rounded_ones(length):
+def test_integer_coordinates_are_the_rounded_ones(length):
     floats = axis(length).astype(np.float32).astype(np.float64)
     assert np.array_equal(whole_axis(length), np.rint(floats * 2**14).astype(np.int64))
 
@@ -122,7 +124,7 @@ def test_square_roots_of_whole_numbers(value):
 
 def reference(network, points):
     """The published layers in pure Python: (S, out) sums of the last layer of the first group."""
-    waves, sines, gelus = network.waves.tolist(), sine_table(45).tolist(), gelu_table().tolist()
+    waves, sines, gelus = network.waves.tolist(), sine_table().tolist(), gelu_table().tolist()
     result = []
     for point in points.tolist():
         phases = [sum(f * p for f, p in zip(wave, point, strict=True)) for wave in waves]
@@ -153,7 +155,7 @@ def reference(network, points):
 @pytest.mark.parametrize("width", [7, 70])
 def test_integer_inference_equals_pure_python(options, width):
     packed = ternary_file.packed(model(width=width, **options))
-    points = packed.formulation.whole_coordinates(packed.spec)
+    points = packed.formulation.integer_coordinates(packed.spec)
     assert np.array_equal(next(packed.integers.totals(points)), reference(packed.integers, points))
 
 
@@ -198,11 +200,11 @@ def test_sums_under_masks_are_matrix_products(inputs, outputs, seed):
     assert np.array_equal(sums, values @ weights)
 
 
-def test_a_stretched_axis_of_bits_has_no_whole_coordinates():
+def test_a_stretched_axis_of_bits_has_no_integer_coordinates():
     with pytest.raises(
         lil.InputError, match="bit_coordinate_x2 has no coordinates in whole numbers"
     ):
-        get_formulation("bit_coordinate_x2").whole_coordinates(PICTURE.spec)
+        get_formulation("bit_coordinate_x2").integer_coordinates(PICTURE.spec)
 
 
 # Gradients -------------------------------------------------------------------------------------------------
@@ -283,9 +285,11 @@ def test_every_flipped_bit_and_cut_is_refused(fitted, tmp_path):
 def resigned(data, change):
     """A file with other header facts and valid checksums."""
     end = 8 + int.from_bytes(data[6:8], "little")
-    facts = json.loads(zlib.decompressobj(-15, zdict=ternary_file.WORDS).decompress(data[8:end]))
+    facts = json.loads(
+        zlib.decompressobj(-15, zdict=ternary_file.DICTIONARY).decompress(data[8:end])
+    )
     change(facts)
-    deflate = zlib.compressobj(9, zlib.DEFLATED, -15, zdict=ternary_file.WORDS)
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -15, zdict=ternary_file.DICTIONARY)
     header = deflate.compress(json.dumps(facts).encode()) + deflate.flush()
     body = data[:6] + len(header).to_bytes(2, "little") + header + data[end:-32]
     return body + hashlib.sha256(body).digest()

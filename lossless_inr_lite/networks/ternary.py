@@ -1,8 +1,12 @@
-"""Ternary networks: Wang et al., "BitNet: Scaling 1-bit Transformers for Large Language Models", 2023, with the
-ternary weights of Ma et al., "The Era of 1-bit LLMs: All Large Language Models are in 1.58 Bits", 2024.
+"""Ternary networks that compute in integers.
 
-The forward pass is one of whole numbers: floats only carry them, none is ever rounded, so that `integer_inference`,
-which has no floats, gives the same bits. Gradients pass straight through every rounding.
+Sources: Wang et al., "BitNet: Scaling 1-bit Transformers for Large Language Models", 2023, with the
+ternary weights of Ma et al., "The Era of 1-bit LLMs: All Large Language Models are in 1.58 Bits",
+2024.
+
+The forward pass is one of integers: floats only carry them, none is ever rounded. So
+`storage.integers`, which has no floats, gives the same bits. Gradients pass straight through every
+rounding.
 """
 
 import math
@@ -13,39 +17,78 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lossless_inr_lite.errors import InputError
-from lossless_inr_lite.networks.fixed_point import (
+from lossless_inr_lite.networks.integer_tables import (
     GELU_BITS,
+    LARGEST_ACTIVATION,
+    MULTIPLIER_BITS,
+    ONE,
     TURN_BITS,
     Z_BITS,
     Z_LIMIT,
     gelu_table,
-    sine_table,
 )
 from lossless_inr_lite.networks.perceptron import Perceptron
 from lossless_inr_lite.networks.problem import Problem
-
-ONE = 32  # the activation that stands for 1: the standard deviation behind a layer norm
-LIMIT = 127  # largest activation: 8 bits
-INPUT = (
-    45  # amplitude of the encoding, about as large in the mean square as what a layer norm gives
+from lossless_inr_lite.networks.ternary_layout import (
+    DEFAULT_FREQUENCIES,
+    OPTION_RANGES,
+    check_ternary,
+    encoded,
+    frequencies,
 )
-MULTIPLIER_BITS = 16
-MAX_WIDTH, MAX_SIDE = (
-    4096,
-    1024,
-)  # what keeps sums exact in float64, and a coordinate's rounding beyond doubt
+
+
+class BitLinear(nn.Module):
+    """x -> x q for `groups` layers at once, with q in {-1, 0, 1}.
+
+    (groups or 1, S, in) -> (groups, S, out). `weight` holds the latent numbers that are trained. A
+    trit is weight / step, rounded and clamped. The step is the mean magnitude of the group's
+    weights ("absmean"). It follows as a multiplier, an integer near 2^(MULTIPLIER_BITS + 1) step.
+    """
+
+    largest: ClassVar[int] = 1
+    """Largest code of a weight; the smallest is its negative."""
+
+    def __init__(self, groups: int, in_features: int, out_features: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(groups, in_features, out_features))
+
+    @property
+    def flops(self) -> int:
+        """Operations of one sample in one network: a multiplication and an addition per weight."""
+        return 2 * self.weight[0].numel()
+
+    def step(self) -> Tensor:
+        """Return the mean magnitude of the trained weights, (groups, 1, 1) float64."""
+        return self.weight.detach().double().abs().mean((1, 2), keepdim=True)
+
+    def codes(self) -> Tensor:
+        """Return the trits, (groups, in, out) in the type of the weights."""
+        weight = self.weight.detach()
+        return weight.sign() * (weight.abs() > self.step().to(weight.dtype) / 2)
+
+    def multiplier(self) -> Tensor:
+        """Return integers from 1 to 2^24, (groups, 1, 1) float64."""
+        return (self.step() * 2 ** (MULTIPLIER_BITS + 1)).round().clamp(1, 2**24)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return sums of activations, and what they have to be multiplied with."""
+        multiplier = self.multiplier()
+        trits = _StraightThrough.apply(self.weight, self.codes())
+        return torch.bmm(x.expand(len(trits), -1, -1), trits), multiplier
 
 
 class Ternary(Perceptron):
-    """x -> gelu(BitLinear(x)) behind an encoding by sines and cosines, all in whole numbers.
+    """x -> gelu(BitLinear(x)) behind an encoding by sines and cosines, all in integers.
 
-    The encoding is NeRF's of `num_frequencies` octaves an axis, or, with `num_waves` above 0, that many plane waves
-    of fixed frequencies (Tancik et al., "Fourier Features Let Networks Learn High Frequency Functions in Low
-    Dimensional Domains", NeurIPS 2020); the coordinates themselves go in beside them. No layer has biases.
+    The encoding is NeRF's of `num_frequencies` octaves along each axis. With `num_waves` above 0 it
+    has that many plane waves of fixed frequencies instead (Tancik et al., "Fourier Features Let
+    Networks Learn High Frequency Functions in Low Dimensional Domains", NeurIPS 2020). The
+    coordinates themselves go in beside them. No layer has biases.
     """
 
     recommended_learning_rate = 3e-3
+    layer: ClassVar[type[Any]] = BitLinear
 
     def __init__(
         self,
@@ -53,29 +96,19 @@ class Ternary(Perceptron):
         hidden_features: int,
         hidden_layers: int,
         *,
-        num_frequencies: float = 6,
+        num_frequencies: float = DEFAULT_FREQUENCIES,
         num_waves: float = 0,
     ) -> None:
-        if hidden_features > MAX_WIDTH or max(problem.sides) > MAX_SIDE:
-            raise InputError(
-                f"a ternary network of width {hidden_features} on a side of {max(problem.sides)} is too large: allowed "
-                f"are widths up to {MAX_WIDTH} and sides up to {MAX_SIDE} (use tiles)"
-            )
-        waves = (
-            plane_waves(problem, int(num_waves))
-            if num_waves
-            else octaves(problem, int(num_frequencies))
-        )
-        super().__init__(
-            problem, hidden_features, hidden_layers, problem.in_features + 2 * len(waves)
-        )
+        options = {"num_frequencies": num_frequencies, "num_waves": num_waves}
+        check_ternary(problem, hidden_features, hidden_layers, options)
+        waves = frequencies(problem, num_frequencies, num_waves)
+        encoded_features = problem.in_features + 2 * len(waves)
+        super().__init__(problem, hidden_features, hidden_layers, encoded_features)
         self.waves = waves
-
-    layer: ClassVar[type[Any]]
 
     @classmethod
     def option_ranges(cls, problem: Problem) -> dict[str, tuple[float, float]]:
-        return {"num_frequencies": (1, TURN_BITS - 1), "num_waves": (0, 4096)}
+        return dict(OPTION_RANGES)
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw the weights from N(0, 1 / fan_in)."""
@@ -88,7 +121,7 @@ class Ternary(Perceptron):
         return {f"layers.{i}.weight": float(i < last) for i in range(last + 1)}
 
     def encode(self, x: Tensor) -> Tensor:
-        """(1, S, in) coordinates in [-1, 1] -> (1, S, in + 2 waves) whole numbers of 8 bits."""
+        """(1, S, in) coordinates in [-1, 1] -> (1, S, in + 2 waves) integers of 8 bits."""
         points = torch.round(x.double() * 2 ** (TURN_BITS - 1)).to(torch.int64).cpu().numpy()
         return torch.from_numpy(encoded(points, self.waves)).to(x)
 
@@ -97,93 +130,14 @@ class Ternary(Perceptron):
         *hidden, last = self.layers
         x = self.encode(x)
         for layer in hidden:
-            z, multiplier = layer(x)
-            x = normalised(gelu(z, multiplier))
+            total, multiplier = layer(x)
+            x = normalised(gelu(total, multiplier))
         total, multiplier = last(x)
-        return (2 * total - 1) * (multiplier / (2 * ONE * 2 ** (MULTIPLIER_BITS + 1))).to(
-            total.dtype
-        )
+        scale = multiplier / (2 * ONE * 2 ** (MULTIPLIER_BITS + 1))
+        return (2 * total - 1) * scale.to(total.dtype)
 
 
-class BitLinear(nn.Module):
-    """x -> x q of `groups` layers at once, q in {-1, 0, 1}; (groups or 1, S, in) -> (groups, S, out).
-
-    `weight` holds the numbers that are trained. A trit is weight / step, rounded and clamped, and `step` the mean
-    magnitude of the group's weights: "absmean". It follows as a multiplier, a whole number
-    near 2^(MULTIPLIER_BITS + 1) step.
-    """
-
-    def __init__(self, groups: int, in_features: int, out_features: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(groups, in_features, out_features))
-
-    largest: ClassVar[int] = 1  # code
-
-    @property
-    def flops(self) -> int:
-        """Operations of one sample in one network: a multiply and an add a weight."""
-        return 2 * self.weight[0].numel()
-
-    def step(self) -> Tensor:
-        """(groups, 1, 1): mean magnitude of the trained weights, in double precision."""
-        return self.weight.detach().double().abs().mean((1, 2), keepdim=True)
-
-    def codes(self) -> Tensor:
-        """(groups, in, out): the trits, in the type of the weights."""
-        weight = self.weight.detach()
-        return weight.sign() * (weight.abs() > self.step().to(weight.dtype) / 2)
-
-    def multiplier(self) -> Tensor:
-        """(groups, 1, 1): whole numbers from 1 to 2^24 in double precision."""
-        return (self.step() * 2 ** (MULTIPLIER_BITS + 1)).round().clamp(1, 2**24)
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Sums of activations, and what they have to be multiplied with."""
-        multiplier = self.multiplier()
-        trits = _Straight.apply(self.weight, self.codes())
-        return torch.bmm(x.expand(len(trits), -1, -1), trits), multiplier
-
-
-Ternary.layer = BitLinear
-
-
-def octaves(problem: Problem, count: int) -> np.ndarray:
-    """(count inputs, inputs) int64: NeRF's frequencies 1, 2, 4, ... along each axis."""
-    powers = 2 ** np.arange(count, dtype=np.int64)
-    return np.kron(np.eye(problem.in_features, dtype=np.int64), powers[:, None])
-
-
-def plane_waves(problem: Problem, count: int) -> np.ndarray:
-    """(count, inputs) int64: frequencies up to the grid's Nyquist frequency, from a fixed generator of whole numbers.
-
-    Further inputs, as the bit's index, have frequencies up to 8.
-    """
-    reach = [max(1, side // 2) for side in problem.sides] + [8] * (
-        problem.in_features - len(problem.sides)
-    )
-    state, waves = 1, []
-    for _ in range(count):
-        wave = []
-        for most in reach:
-            state = (state * 6364136223846793005 + 1442695040888963407) % 2**64  # Knuth's MMIX
-            wave.append((state >> 33) % (2 * most + 1) - most)
-        waves.append(wave)
-    return np.array(waves, dtype=np.int64).reshape(count, problem.in_features)
-
-
-def encoded(points: np.ndarray, waves: np.ndarray) -> np.ndarray:
-    """Coordinates (..., in) in steps of 2^-14, and their sines and cosines: (..., in + 2 waves) int32 of 8 bits."""
-    sines = sine_table(INPUT)
-    phases = points @ waves.T
-    half = 2 ** (TURN_BITS - 2)
-    plain = (INPUT * points + half) >> (TURN_BITS - 1)
-    mask = 2**TURN_BITS - 1
-    return np.concatenate(
-        [plain, sines[phases & mask], sines[(phases + half) & mask]], axis=-1
-    ).astype(np.int32)
-
-
-class _Straight(torch.autograd.Function):
+class _StraightThrough(torch.autograd.Function):
     """The second argument, with the gradient going to the first."""
 
     @staticmethod
@@ -196,7 +150,7 @@ class _Straight(torch.autograd.Function):
 
 
 def gelu(total: Tensor, multiplier: Tensor) -> Tensor:
-    """Sums (groups, S, out) of whole numbers -> 2^GELU_BITS gelu of their multiples, from the table."""
+    """Sums (groups, S, out) of integers -> 2^GELU_BITS gelu of their multiples, from the table."""
     return _Gelu.apply(total, multiplier)  # type: ignore[no-any-return]
 
 
@@ -204,13 +158,11 @@ class _Gelu(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, total: Tensor, multiplier: Tensor) -> Tensor:
         limit = Z_LIMIT * 2**Z_BITS
-        z = (
-            total.to(torch.float64, copy=True)
-            .mul_(multiplier * 2.0**-MULTIPLIER_BITS)
-            .add_(0.5)
-            .floor_()
-            .clamp_(-limit, limit)
-        )
+        # In place, one operation after another: this is the largest tensor of the network.
+        z = total.to(torch.float64, copy=True)
+        z.mul_(multiplier * 2.0**-MULTIPLIER_BITS)
+        z.add_(0.5).floor_()
+        z.clamp_(-limit, limit)
         place = z.add_(limit).to(torch.int32)
         ctx.save_for_backward(place, multiplier)
         return torch.tensor(gelu_table(), dtype=total.dtype, device=total.device)[place]
@@ -225,35 +177,41 @@ class _Gelu(torch.autograd.Function):
 
 @cache
 def _slopes() -> np.ndarray:
-    """Derivative of GELU at every entry of its table; only gradients need it."""
+    """Return the derivative of GELU at every entry of its table; only gradients need it."""
     z = torch.linspace(-Z_LIMIT, Z_LIMIT, len(gelu_table()), dtype=torch.float64)
     density = torch.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
     return (0.5 * (1 + torch.erf(z * math.sqrt(0.5))) + z * density).numpy()
 
 
 def normalised(values: Tensor) -> Tensor:
-    """A layer norm over the last axis in whole numbers: mean 0, standard deviation ONE, rounded, at most LIMIT."""
-    return _Norm.apply(values)  # type: ignore[no-any-return]
+    """Apply a layer norm over the last axis, in integers.
+
+    The result has mean 0 and standard deviation ONE, is rounded, and is clamped to
+    +-LARGEST_ACTIVATION.
+    """
+    return _LayerNorm.apply(values)  # type: ignore[no-any-return]
 
 
-class _Norm(torch.autograd.Function):
+class _LayerNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:
-        exact, width = values.to(torch.float64, copy=True), values.shape[-1]
+        exact = values.to(torch.float64, copy=True)
+        width = values.shape[-1]
         total = exact.sum(-1, keepdim=True)
         squares = torch.linalg.vecdot(exact, exact)[..., None]
         spread = (width * squares - total * total).sqrt_().floor_().clamp_(min=1)
-        rounded = (
-            exact.mul_(2 * ONE * width).sub_(2 * ONE * total - spread).div_(2 * spread).floor_()
-        )
-        result = rounded.clamp_(-LIMIT, LIMIT).to(values.dtype)
+        # floor((2 ONE (width x - total) + spread) / (2 spread)): rounded half up.
+        numerator = exact.mul_(2 * ONE * width).sub_(2 * ONE * total - spread)
+        rounded = numerator.div_(2 * spread).floor_()
+        result = rounded.clamp_(-LARGEST_ACTIVATION, LARGEST_ACTIVATION).to(values.dtype)
         ctx.save_for_backward(result, (width / spread).to(values.dtype))
         return result
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         result, scale = ctx.saved_tensors
-        gradient = gradients[0] * (result.abs() < LIMIT)
+        gradient = gradients[0] * (result.abs() < LARGEST_ACTIVATION)
         shape = result / ONE
-        mean, along = gradient.mean(-1, keepdim=True), (gradient * shape).mean(-1, keepdim=True)
+        mean = gradient.mean(-1, keepdim=True)
+        along = (gradient * shape).mean(-1, keepdim=True)
         return gradient.sub_(mean).sub_(shape.mul_(along)).mul_(ONE * scale)

@@ -1,0 +1,8 @@
+"""Saved networks: their files, and the certificate that they decode to the very samples.
+
+- `header`: what a file says of itself.
+- `weights`: ``.safetensors``, weights as trained; `trits`: ``.trits``, ternary weights.
+- `trit_coding`: trits as bytes; `integers`: a ternary network computed in integers, without torch.
+- `saved`: either kind by its suffix.
+- `fitted`, `certify`: a fit, its certificate, and how both are saved.
+"""

@@ -1,90 +1,155 @@
-"""What a saved network says of itself: enough to rebuild it, every size bounded."""
+"""What a saved network says of itself: enough to rebuild it, with every size bounded."""
 
+import json
 import math
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-
-from lossless_inr_lite.errors import FileFormatError
-from lossless_inr_lite.model import Architecture
+from lossless_inr_lite.architecture import Architecture
+from lossless_inr_lite.errors import FileFormatError, InputError
+from lossless_inr_lite.fields import (
+    Choice,
+    Integer,
+    ListOf,
+    MapOf,
+    Number,
+    OrNone,
+    Text,
+    checked,
+    plain,
+)
 from lossless_inr_lite.networks import MAX_FEATURES, MAX_LAYERS
+from lossless_inr_lite.signals import MAX_SAMPLES, SignalSpec
 from lossless_inr_lite.signals.audio_files import SUBTYPES
-from lossless_inr_lite.signals.bits import MAX_BITS
-from lossless_inr_lite.signals.signal import MAX_SAMPLES, SignalSpec
+from lossless_inr_lite.signals.bits import MAX_BITS, Kind
 
-MAX_HEADER = 16_384  # bytes; what a fit may spend on anything but weights
-Sha256 = Field(pattern="^[0-9a-f]{64}$")
+# Bytes: what a file may spend on anything but weights.
+MAX_HEADER = 16_384
+MAX_CHANNELS = 4096
+SHA256 = Text(64, pattern="[0-9a-f]{64}", min_length=64)
 
 
-class Header(BaseModel):
-    """Everything in the file but the weights. Sizes are bounded, so that no file asks for absurd memory."""
+@dataclass(frozen=True)
+class Header:
+    """Everything in the file but the weights.
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    Sizes are bounded, so that no file asks for absurd memory. The order of the fields is the order
+    in the file.
+    """
 
-    package_version: str = Field(max_length=100)
-    name: str = Field(max_length=1000)
-    shape: list[int] = Field(min_length=2, max_length=3)
-    num_bits: int = Field(ge=1, le=MAX_BITS)
-    kind: Literal["unsigned", "signed", "float"]
-    sample_rate: int | None = Field(default=None, ge=1, le=2**31 - 1)
-    subtype: str | None = Field(default=None, max_length=20)
-    formulation: str = Field(max_length=100)
-    network: str = Field(max_length=100)
-    hidden_features: int = Field(ge=1, le=MAX_FEATURES)
-    hidden_layers: int = Field(ge=1, le=MAX_LAYERS)
-    loss: str = Field(max_length=100)
-    tile: int | None = Field(default=None, ge=1, le=MAX_SAMPLES)
-    options: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(max_length=20)
-    recipe: str = Field(max_length=100)
-    seed: int
-    iterations: int = Field(ge=0)
-    wrong_bits: int = Field(ge=0)
-    num_parameters: int = Field(ge=1)
-    sha256_samples: str = Sha256
-    sha256_weights: str = Sha256
+    package_version: Annotated[str, Text(100)]
+    name: Annotated[str, Text(1000)]
+    shape: Annotated[tuple[int, ...], ListOf(Integer(), 2, 3)]
+    num_bits: Annotated[int, Integer(1, MAX_BITS)]
+    kind: Annotated[Kind, Choice("unsigned", "signed", "float")]
+    formulation: Annotated[str, Text(100)]
+    network: Annotated[str, Text(100)]
+    hidden_features: Annotated[int, Integer(1, MAX_FEATURES)]
+    hidden_layers: Annotated[int, Integer(1, MAX_LAYERS)]
+    loss: Annotated[str, Text(100)]
+    options: Annotated[Mapping[str, float], MapOf(Number(), 20)]
+    recipe: Annotated[str, Text(100)]
+    seed: Annotated[int, Integer()]
+    iterations: Annotated[int, Integer(low=0)]
+    wrong_bits: Annotated[int, Integer(low=0)]
+    num_parameters: Annotated[int, Integer(low=1)]
+    sha256_samples: Annotated[str, SHA256]
+    sha256_weights: Annotated[str, SHA256]
+    sample_rate: Annotated[int | None, OrNone(Integer(1, 2**31 - 1))] = None
+    subtype: Annotated[str | None, OrNone(Text(20))] = None
+    tile: Annotated[int | None, OrNone(Integer(1, MAX_SAMPLES))] = field(default=None)
 
-    @model_validator(mode="after")
-    def _shape_is_bounded(self) -> "Header":
-        if min(self.shape) < 1 or math.prod(self.shape) > 4 * MAX_SAMPLES or self.shape[-1] > 4096:
-            raise ValueError(f"shape {self.shape} is out of bounds")
-        sound = self.sample_rate is not None
-        if len(self.shape) != (2 if sound else 3):
-            raise ValueError(
-                f"shape {self.shape} does not suit a {'sound' if sound else 'picture'}"
-            )
-        if sound and SUBTYPES.get(str(self.subtype), (0,))[0] != self.num_bits:
-            raise ValueError(f"subtype {self.subtype} does not have {self.num_bits} bits")
-        return self
+    def __post_init__(self) -> None:
+        """Raise InputError when the fields do not suit each other."""
+        is_sound = self.sample_rate is not None
+        dimensions = 2 if is_sound else 3
+        if len(self.shape) != dimensions:
+            kind = "sound" if is_sound else "picture"
+            raise InputError(f"shape {list(self.shape)} does not suit a {kind}")
+        size = math.prod(self.shape)
+        if min(self.shape) < 1 or size > 4 * MAX_SAMPLES or self.shape[-1] > MAX_CHANNELS:
+            raise InputError(f"shape {list(self.shape)} is out of bounds")
+        if is_sound and SUBTYPES.get(str(self.subtype), (0,))[0] != self.num_bits:
+            raise InputError(f"subtype {self.subtype} does not have {self.num_bits} bits")
 
     @property
     def spec(self) -> SignalSpec:
+        """The description of the signal."""
         return SignalSpec(
-            self.name, tuple(self.shape), self.num_bits, self.kind, self.sample_rate, self.subtype
+            self.name, self.shape, self.num_bits, self.kind, self.sample_rate, self.subtype
         )
 
     @property
     def architecture(self) -> Architecture:
+        """The description of the model."""
         return Architecture(
-            self.formulation,
-            self.network,
-            self.hidden_features,
-            self.hidden_layers,
-            self.loss,
-            self.tile,
-            self.options,
+            formulation=self.formulation,
+            network=self.network,
+            hidden_features=self.hidden_features,
+            hidden_layers=self.hidden_layers,
+            loss=self.loss,
+            tile=self.tile,
+            options=dict(self.options),
         )
 
+    def facts(self) -> dict[str, Any]:
+        """The fields as plain JSON values, in the order of the file."""
+        values = plain(self)
+        return {name: values[name] for name in FILE_ORDER}
 
-def first_error(error: ValidationError) -> str:
-    """Where the first mistake is, and what it is."""
-    first = error.errors()[0]
-    return f"{'.'.join(map(str, first['loc'])) or 'shape'}: {first['msg']}"
+    def to_json(self) -> str:
+        """The header as it stands in a ``.safetensors`` file."""
+        return json.dumps(self.facts(), separators=(",", ":"), ensure_ascii=False)
 
 
-def checked_header(path: Path, facts: dict[str, Any], **checksums: str) -> Header:
-    """The header of a file of trits, whose number of parameters is yet to be counted."""
-    try:
-        return Header.model_validate({"num_parameters": 1, **facts, **checksums})
-    except ValidationError as error:
-        raise FileFormatError(f"{path.name} has a bad header: {first_error(error)}") from error
+# Files of older versions have this order; the same model and facts give the same bytes.
+FILE_ORDER = (
+    "package_version",
+    "name",
+    "shape",
+    "num_bits",
+    "kind",
+    "sample_rate",
+    "subtype",
+    "formulation",
+    "network",
+    "hidden_features",
+    "hidden_layers",
+    "loss",
+    "tile",
+    "options",
+    "recipe",
+    "seed",
+    "iterations",
+    "wrong_bits",
+    "num_parameters",
+    "sha256_samples",
+    "sha256_weights",
+)
+
+
+def model_facts(spec: SignalSpec, architecture: Architecture) -> dict[str, Any]:
+    """The header's fields that describe the signal and the model."""
+    return {"name": spec.name, **spec.facts, **vars(architecture)}
+
+
+def checked_header(what: str, facts: object, error: type[InputError] = FileFormatError) -> Header:
+    """Turn a JSON object into a header; raise `error`, which begins with `what`."""
+    return checked(Header, facts, what, error)
+
+
+def check_storable(spec: SignalSpec, architecture: Architecture) -> None:
+    """Raise InputError when no file could hold such a model: asked before a fit is begun."""
+    blank = {
+        "package_version": "",
+        "recipe": "",
+        "seed": 0,
+        "iterations": 0,
+        "wrong_bits": 0,
+        "num_parameters": 1,
+        "sha256_samples": "0" * 64,
+        "sha256_weights": "0" * 64,
+    }
+    what = f"a fit of {spec.name[:100]} could not be saved: its header"
+    checked_header(what, model_facts(spec, architecture) | blank, InputError)

@@ -22,9 +22,9 @@ from torch import Tensor
 from torch.func import functional_call
 from tqdm import tqdm
 
+from lossless_inr_lite.architecture import Architecture
 from lossless_inr_lite.history import Entry
-from lossless_inr_lite.model import Architecture
-from lossless_inr_lite.networks import build_network
+from lossless_inr_lite.networks.registry import build_network
 from lossless_inr_lite.training.run import Run, Weights
 
 WAVE = 16  # networks that train at once: few enough for a processor's cache

@@ -2,54 +2,25 @@
 
 import math
 import sys
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 import torch
 from tqdm import tqdm
 
-from lossless_inr_lite.devices import check_memory, default_chunk, fit_memory, get_device
+from lossless_inr_lite.architecture import Architecture
+from lossless_inr_lite.devices import check_memory, get_device
 from lossless_inr_lite.errors import DivergedError, InputError
 from lossless_inr_lite.formulations import get_formulation
-from lossless_inr_lite.history import Entry, History
 from lossless_inr_lite.losses import get_loss
-from lossless_inr_lite.model import Architecture, Model
-from lossless_inr_lite.networks import num_parameters
+from lossless_inr_lite.model import Model, build_model, build_shape
 from lossless_inr_lite.signals.signal import Signal
-from lossless_inr_lite.storage.certify import Certificate, certify_model
-from lossless_inr_lite.storage.weights import check_storable
+from lossless_inr_lite.storage.certify import certify_model
+from lossless_inr_lite.storage.fitted import Fit
+from lossless_inr_lite.storage.header import check_storable
+from lossless_inr_lite.training.memory import default_chunk, fit_memory
 from lossless_inr_lite.training.recipes import Choice, Recipe, get_recipe
 from lossless_inr_lite.training.run import Budget, Callback, Run
-
-
-@dataclass
-class Fit:
-    """A fitted model and how it came about; the model holds the best weights of the run.
-
-    `entry` is the row of the history at which these weights were seen. `stopped` says why the run ended:
-    "lossless", "max_iterations", "max_seconds", "callback" or "interrupted". `certificate` is None until the saved file
-    was decoded again in a new process.
-    """
-
-    model: Model
-    recipe: str
-    seed: int
-    device: str
-    sha256_samples: str
-    entry: Entry
-    stopped: str
-    history: History = field(default_factory=History)
-    certificate: Certificate | None = None
-
-    @property
-    def lossless(self) -> bool:
-        """True only when `certify` decoded the saved file to the same samples in every way it tried."""
-        return self.certificate is not None and self.certificate.lossless
-
-    @property
-    def num_parameters(self) -> int:
-        return num_parameters(self.model.network)
 
 
 def fit(
@@ -163,11 +134,10 @@ def _checked_model(
     """Build the model, after a look at its size on the meta device, which allocates nothing."""
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
         raise InputError(f"seed is {seed!r}: allowed are whole numbers from 0 to 2^63 - 1")
-    with torch.device("meta"):
-        shape = architecture.build(signal.spec, seed=None)
-    check_storable(shape)
+    shape = build_shape(architecture, signal.spec)
+    check_storable(signal.spec, architecture)
     check_memory(fit_memory(shape.network, shape.formulation, signal.spec, chunk), device)
-    return architecture.build(signal.spec, seed)
+    return build_model(architecture, signal.spec, seed)
 
 
 def positive(what: str, value: float | None, default: float) -> float:

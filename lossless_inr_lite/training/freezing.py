@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from lossless_inr_lite.devices import default_chunk
 from lossless_inr_lite.training.full_batch import confirmed, gradient
+from lossless_inr_lite.training.memory import default_chunk
 from lossless_inr_lite.training.run import Run
 
 REMEMBERED = 0.98  # share of a level's running mean that stays, a step

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from lossless_inr_lite.devices import default_chunk
+from lossless_inr_lite.training.memory import default_chunk
 from lossless_inr_lite.training.run import Run
 
 
@@ -58,5 +58,5 @@ def gradient(run: Run, chunk: int) -> tuple[float, np.ndarray]:
 
 def confirmed(run: Run, chunk: int) -> bool:
     """No bit changes in float64 either: a decision that hangs on rounding is not lossless yet."""
-    words, _ = run.model.decode(batch=chunk, dtype=torch.float64, device=run.device)
+    words, _ = run.model.decode(batch=chunk, precision="float64", device=run.device)
     return np.array_equal(words, run.truth)

@@ -15,14 +15,15 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from lossless_inr_lite.architecture import Architecture
 from lossless_inr_lite.devices import get_device
 from lossless_inr_lite.errors import DivergedError, InputError
 from lossless_inr_lite.history import Entry, History
-from lossless_inr_lite.model import Architecture, Model
+from lossless_inr_lite.model import Model, build_model
 from lossless_inr_lite.signals.metrics import plane_errors, psnr
 from lossless_inr_lite.signals.signal import Signal
 from lossless_inr_lite.storage.certify import check_output, save
-from lossless_inr_lite.storage.weights import read_model
+from lossless_inr_lite.storage.saved import read_model
 from lossless_inr_lite.training.fit import Fit, choose_architecture, fit, positive
 from lossless_inr_lite.training.recipes import Choice, get_recipe
 
@@ -62,7 +63,7 @@ def fit_long(
     plan = get_recipe("fast")
     choice = Choice(formulation, network, hidden_features, hidden_layers, tile, options)
     architecture = choose_architecture(plan, signal, choice, loss)
-    whole = architecture.build(signal.spec, seed=None)
+    whole = build_model(architecture, signal.spec, seed=None)
     if signal.sample_rate is None or architecture.tile is None:
         raise InputError(
             f"{signal.name} cannot be fitted in parts: sound with tiles in time is needed"

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from lossless_inr_lite.errors import InputError, check_choice
-from lossless_inr_lite.networks import NETWORKS
+from lossless_inr_lite.model import build_model
 from lossless_inr_lite.networks.linear import GroupedLinear
+from lossless_inr_lite.networks.registry import NETWORKS
 from lossless_inr_lite.signals.metrics import signal_metrics
 from lossless_inr_lite.signals.signal import Signal
 from lossless_inr_lite.storage.certify import certify_models
@@ -119,7 +120,7 @@ def _coarse_state(network: nn.Module) -> dict[str, Tensor]:
 
 def _with_weights(fitted: Fit, signal: Signal, state: Mapping[str, Tensor]) -> Fit:
     """The fit with that state in place of its own, and its wrong bits; there is no certificate yet."""
-    model = fitted.model.architecture.build(fitted.model.spec)
+    model = build_model(fitted.model.architecture, fitted.model.spec)
     model.network.load_state_dict(state)
     wrong = int(np.bitwise_count(model.decode()[0] ^ signal.words).sum())
     return replace(

@@ -13,8 +13,8 @@ from tqdm import tqdm
 
 from lossless_inr_lite.errors import InputError, check_choice
 from lossless_inr_lite.formulations import Formulation, get_formulation
-from lossless_inr_lite.networks import build_network, num_parameters
-from lossless_inr_lite.networks.ternary import MAX_SIDE
+from lossless_inr_lite.networks.registry import build_network, num_parameters
+from lossless_inr_lite.networks.ternary_layout import MAX_SIDE
 from lossless_inr_lite.signals.signal import SignalSpec
 from lossless_inr_lite.training.fast import Fast
 from lossless_inr_lite.training.freezing import Settle

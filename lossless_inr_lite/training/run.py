@@ -12,7 +12,7 @@ from torch import Tensor
 from lossless_inr_lite.errors import DivergedError
 from lossless_inr_lite.history import Entry, History
 from lossless_inr_lite.model import Model
-from lossless_inr_lite.networks import flops_per_sample
+from lossless_inr_lite.networks.registry import flops_per_sample
 from lossless_inr_lite.signals.metrics import plane_errors, psnr
 from lossless_inr_lite.signals.signal import Signal
 

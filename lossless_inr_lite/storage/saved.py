@@ -1,0 +1,81 @@
+"""Saved networks of either kind: the suffix says how the weights are kept."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lossless_inr_lite.errors import FileFormatError, InputError
+from lossless_inr_lite.files import read_bytes, replacing
+from lossless_inr_lite.signals import Signal
+from lossless_inr_lite.storage.header import Header
+from lossless_inr_lite.storage.trits import check_packable, packed, read_trits
+from lossless_inr_lite.storage.trits import to_bytes as trits_to_bytes
+
+if TYPE_CHECKING:
+    from lossless_inr_lite.model import Decoder, Model
+
+SUFFIXES = (".safetensors", ".trits")
+
+
+def check_suffix(path: str | Path) -> str:
+    """Return the suffix: .safetensors for weights as trained, .trits for ternary ones.
+
+    Raises InputError for any other.
+    """
+    suffix = Path(path).suffix
+    if suffix not in SUFFIXES:
+        raise InputError(
+            f"cannot save a network as {Path(path).name!r}: the suffix .safetensors is needed "
+            "(or .trits, if ternary)"
+        )
+    return suffix
+
+
+def usual_suffix(model: "Model") -> str:
+    """Return the form in which a model is certified: .trits where it can be packed."""
+    try:
+        check_packable(model.architecture, model.spec)
+    except InputError:
+        return ".safetensors"
+    return ".trits"
+
+
+def save_model(path: str | Path, model: "Model", facts: Mapping[str, Any]) -> Header:
+    """Write the model atomically and return its header.
+
+    `facts` are the header's fields that describe the run. The same model and facts give the same
+    bytes. Raises InputError when the file cannot be written.
+    """
+    name = Path(path).name
+    if check_suffix(path) == ".trits":
+        data = trits_to_bytes(packed(model), facts)
+        _, header = read_trits(name, data)
+    else:
+        from lossless_inr_lite.storage.weights import read_header, to_bytes
+
+        data = to_bytes(model, facts)
+        header = read_header(name, data)
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+    return header
+
+
+def read_model(path: str | Path) -> tuple["Decoder", Header]:
+    """Return the model in a file and its header, every checksum verified.
+
+    A file of trits needs no torch. Raises FileFormatError when the file is truncated, altered,
+    foreign, or from a newer version.
+    """
+    path = Path(path)
+    data = read_bytes(path, error=FileFormatError)
+    if path.suffix == ".trits":
+        return read_trits(path.name, data)
+    from lossless_inr_lite.storage.weights import read_weights
+
+    return read_weights(path.name, data)
+
+
+def decode(path: str | Path) -> Signal:
+    """Return the signal that a saved network stands for. Raises FileFormatError as `read_model`."""
+    model, _ = read_model(path)
+    return model.signal()
