@@ -1,4 +1,4 @@
-"""The bound in exact numbers, the constructed network against it, and the experiments of notebook 09."""
+"""The bound in exact numbers, the constructed network, and the experiments of notebook 09."""
 
 import json
 import subprocess
@@ -11,14 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lossless_inr_lite as lil
-from lossless_inr_lite.companion.chapters.c09_upper_bound import study as theory
+from lossless_inr_lite.companion.chapters.c09_upper_bound import study
 from lossless_inr_lite.companion.paths import ROOT
 from lossless_inr_lite.companion.records import load_record
 from lossless_inr_lite.companion.statistics import rank_correlation
 from lossless_inr_lite.signals.bits import error_ceiling, quantise
 from lossless_inr_lite.signals.image_files import write_image
-from lossless_inr_lite.theory import max_convolution as mc
-from lossless_inr_lite.theory.bounds import (
+from lossless_inr_lite.theory import (
     centres_a_side,
     constant,
     depth_bound,
@@ -27,9 +26,10 @@ from lossless_inr_lite.theory.bounds import (
     size_bound,
     upper_bound,
 )
+from lossless_inr_lite.theory.max_convolution import approximate, max_convolution, stored_network
 from lossless_inr_lite.theory.relu_networks import load_networks, save_networks
 
-# Numbers ---------------------------------------------------------------------------------------------------
+# Numbers
 
 
 @pytest.mark.parametrize(
@@ -42,9 +42,9 @@ def test_the_bound_is_the_papers_column(num_bits, d, printed):
 
 
 def test_the_bound_of_five_dimensions():
-    """The paper prints 1.23e27; Eq. 6 gives 510^10, and 512^10 = 1.24e27 would be eps(n) = 2^-(n+1)."""
+    """The paper prints 1.23e27. Eq. 6 gives 510^10; eps(n) = 2^-(n+1) would give 512^10 = 1.24e27."""
     assert upper_bound(8, 5) == 510**10
-    assert [agrees for *_, agrees in theory.printed_column()] == [True] * 5 + [False]
+    assert [agrees for *_, agrees in study.printed_column()] == [True] * 5 + [False]
 
 
 @pytest.mark.parametrize("num_bits", [1, 2, 8, 16, 32])
@@ -77,7 +77,7 @@ def test_bad_numbers_are_named(arguments, message):
     with pytest.raises(lil.InputError, match=message):
         size_bound(*arguments)
     with pytest.raises(lil.InputError, match=message):
-        mc.approximate(lambda x: x[:, 0], *arguments)
+        approximate(lambda x: x[:, 0], *arguments)
 
 
 def test_the_lipschitz_constant_of_a_grid():
@@ -87,18 +87,16 @@ def test_the_lipschitz_constant_of_a_grid():
     assert grid_lipschitz(np.ones((1, 1)), (1, 1)) == 0.0
 
 
-# The network -----------------------------------------------------------------------------------------------
+# The network
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 8, 33])
 @pytest.mark.parametrize("d", [1, 2, 3])
 def test_the_network_is_the_maximum_of_the_cones(count, d, rng):
-    centres, values, points = (
-        rng.normal(size=(count, d)),
-        rng.normal(size=count),
-        rng.normal(size=(200, d)),
-    )
-    network = mc.max_convolution(centres, values, 1.7)
+    centres = rng.normal(size=(count, d))
+    values = rng.normal(size=count)
+    points = rng.normal(size=(200, d))
+    network = max_convolution(centres, values, 1.7)
     cones = values - 1.7 * np.abs(points[:, None] - centres).sum(axis=2)
     np.testing.assert_allclose(network(points)[:, 0], cones.max(axis=1), atol=1e-13)
     assert network.hidden_layers == 1 + int(np.ceil(np.log2(count)))
@@ -108,21 +106,19 @@ def test_the_network_is_the_maximum_of_the_cones(count, d, rng):
 
 
 def random_function(d, lipschitz, seed):
-    """A random L-Lipschitz function: a mean of waves and kinks along directions of largest entry 1."""
+    """A random L-Lipschitz function: waves and kinks along directions of largest entry 1."""
     rng = np.random.default_rng(seed)
-    directions, phases = rng.uniform(-1, 1, (6, d)), rng.uniform(-3, 3, 6)
+    directions = rng.uniform(-1, 1, (6, d))
     directions /= np.abs(directions).max(axis=1, keepdims=True)
-    frequencies, signs = rng.uniform(0.5, 20, 3), rng.choice([-1, 1], 3)
+    phases = rng.uniform(-3, 3, 6)
+    frequencies = rng.uniform(0.5, 20, 3)
+    signs = rng.choice([-1, 1], 3)
 
     def function(x):
         along = x @ directions.T + phases
-        return (
-            lipschitz
-            * (
-                np.sin(along[:, :3] * frequencies) / frequencies + np.abs(along[:, 3:]) * signs
-            ).mean(1)
-            / 2
-        )
+        waves = np.sin(along[:, :3] * frequencies) / frequencies
+        kinks = np.abs(along[:, 3:]) * signs
+        return lipschitz * (waves + kinks).mean(axis=1) / 2
 
     return function
 
@@ -144,8 +140,8 @@ def test_the_construction_keeps_error_size_and_depth(d, lipschitz, parts, a, len
     if centres_a_side(d, lipschitz, tolerance, a, b) ** d > 4000:
         lipschitz = 1
     function = random_function(d, lipschitz, seed)
-    network = mc.approximate(function, d, lipschitz, tolerance, a, b)
-    unit, random = theory.sample_points(d, 400, seed % 2**31)
+    network = approximate(function, d, lipschitz, tolerance, a, b)
+    unit, random = study.sample_points(d, 400, seed % 2**31)
     for points in (float(a) + float(length) * unit, float(a) + float(length) * random):
         error = function(points) - network(points)[:, 0]
         assert np.abs(error).max() <= float(tolerance) + 1e-12
@@ -157,59 +153,61 @@ def test_the_construction_keeps_error_size_and_depth(d, lipschitz, parts, a, len
 
 @pytest.mark.parametrize("d", [1, 2, 3])
 def test_the_proved_error_is_reached(d):
-    """On L times the distance to the nearest centre Lemma 3 is an equality, at the corners of the cubes."""
+    """On L times the distance to the nearest centre Lemma 3 is an equality, at cubes' corners."""
     side = centres_a_side(d, 2, Fraction(1, 2), 0, 1)
-    function = theory.hardest(2, side, d)
-    network = mc.approximate(function, d, 2, Fraction(1, 2), 0, 1)
+    function = study.hardest(2, side, d)
+    network = approximate(function, d, 2, Fraction(1, 2), 0, 1)
     corner = np.zeros((1, d))
     assert (function(corner) - network(corner)[:, 0]).item() == pytest.approx(0.5)
 
 
 def test_too_many_centres_are_refused_before_memory_is_taken():
     with pytest.raises(lil.InputError, match="centres are needed: allowed are 1 to 131072"):
-        mc.approximate(lambda x: x[:, 0], 3, 10**6, 1e-6)
+        approximate(lambda x: x[:, 0], 3, 10**6, 1e-6)
     with pytest.raises(lil.InputError, match="16777216 centres are needed"):
-        mc.stored(np.broadcast_to(np.uint32(0), (4096, 4096)))
+        stored_network(np.broadcast_to(np.uint32(0), (4096, 4096)))
     with pytest.raises(lil.InputError, match=r"up to 2\^24 float32 is exact"):
-        mc.stored(np.array([[0, 65535]] * 300, dtype=np.uint32).reshape(1, -1))
+        stored_network(np.array([[0, 65535]] * 300, dtype=np.uint32).reshape(1, -1))
 
 
 def test_points_of_another_dimension_are_refused():
     with pytest.raises(lil.InputError, match=r"\(points, 2\) is needed"):
-        mc.max_convolution(np.zeros((3, 2)), np.zeros(3), 1.0)(np.zeros((5, 3)))
+        max_convolution(np.zeros((3, 2)), np.zeros(3), 1.0)(np.zeros((5, 3)))
     with pytest.raises(lil.InputError, match=r"\(K, d\) and \(K,\) are needed"):
-        mc.max_convolution(np.zeros((3, 2)), np.zeros(4), 1.0)
+        max_convolution(np.zeros((3, 2)), np.zeros(4), 1.0)
 
 
-# Stored pictures -------------------------------------------------------------------------------------------
+# Stored pictures
 
 
 @pytest.mark.parametrize("shape", [(1,), (5,), (4, 7), (3, 2, 3), (2,) * 6])
 @pytest.mark.parametrize("num_bits", [1, 8, 16])
 def test_stored_words_come_back_from_the_file(shape, num_bits, rng, tmp_path):
     words = rng.integers(0, 2**num_bits, (*shape, 2)).astype(np.uint32)
-    networks = [mc.stored(words[..., c]) for c in range(2)]
+    networks = [stored_network(words[..., c]) for c in range(2)]
     loaded = load_networks(save_networks(tmp_path / "w.safetensors", networks))
     for precision in (np.float32, np.float64):
-        assert theory.wrong_bits(loaded, words, precision) == 0
-    assert theory.wrong_bits(loaded, words ^ np.uint32(1), np.float32) == words.size
+        assert study.wrong_bits(loaded, words, precision) == 0
+    assert study.wrong_bits(loaded, words ^ np.uint32(1), np.float32) == words.size
 
 
 def test_a_photograph_has_one_size_at_every_depth(tmp_path):
-    photo = theory.analog("astronaut", 8)
-    rows = [theory.store_row(photo, n, tmp_path) for n in (1, 5, 16)]
+    photo = study.analog("astronaut", 8)
+    rows = [study.store_row(photo, n, tmp_path) for n in (1, 5, 16)]
     assert {row["num_parameters"] for row in rows} == {rows[0]["num_parameters"]}
     assert all(row["wrong_float32"] == row["wrong_float64"] == 0 for row in rows)
     assert rows[0]["log_bound"] < rows[1]["log_bound"] < rows[2]["log_bound"]
     assert (quantise(photo, 8) == lil.load_image("astronaut", size=8).words).mean() > 0.99
     with pytest.raises(lil.InputError, match="size is 9999"):
-        theory.analog("astronaut", 9999)
+        study.analog("astronaut", 9999)
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path, rng):
-    path = save_networks(tmp_path / "w.safetensors", [mc.stored(rng.integers(0, 9, (3, 3)))])
-    whole = path.read_bytes()
-    for content in (b"", whole[:-4], whole.replace(b'"layers\\": [', b'"layers\\": [9')):
+    path = save_networks(tmp_path / "w.safetensors", [stored_network(rng.integers(0, 9, (3, 3)))])
+    intact = path.read_bytes()
+    other_header = intact.replace(b'"layers\\": [', b'"layers\\": [9')
+    assert other_header != intact
+    for content in (b"", intact[:-4], other_header):
         path.write_bytes(content)
         with pytest.raises(
             lil.FileFormatError, match=r"w\.safetensors is not a file of constructed networks"
@@ -218,28 +216,27 @@ def test_a_file_of_another_kind_is_refused(tmp_path, rng):
 
 
 def test_binary_coordinates_store_the_same_samples():
-    deep = theory.stored_in_many_dimensions(
-        theory.analog("camera", 9), 8
-    )  # the largest power of two in 9 is 8
+    # The largest power of two in 9 is 8.
+    deep = study.stored_in_many_dimensions(study.analog("camera", 9), 8)
     assert deep["d"] == [2, 6]
     assert deep["wrong_bits"] == [0, 0]
 
 
-# Order and prediction --------------------------------------------------------------------------------------
+# Order and prediction
 
 
 @pytest.mark.parametrize(("name", "size"), [("chelsea", 128), ("chelsea", 256), ("astronaut", 64)])
 def test_the_order_turns_where_the_proposition_says(name, size):
-    for row in theory.orders_by_depth(lil.load_image(name, size=size)):
-        assert row["holds"] is bool(size < theory.reversal_side(row["num_bits"], row["step"])), row
+    for row in study.orders_by_depth(lil.load_image(name, size=size)):
+        assert row["holds"] is bool(size < study.reversal_side(row["num_bits"], row["step"])), row
 
 
 def test_exponents_of_the_measured_networks():
-    rows = theory.slack_rows(300, 50)
-    for d, (dense, nonzero) in theory.exponents(rows).items():
+    rows = study.slack_rows(300, 50)
+    for d, (dense, nonzero) in study.exponents(rows).items():
         assert dense == pytest.approx(-2 * d, rel=0.08)
         assert nonzero == pytest.approx(-d, rel=0.05)
-    assert theory.exponents(rows[:1]) == {}
+    assert study.exponents(rows[:1]) == {}
 
 
 def test_rank_correlation():
@@ -251,27 +248,22 @@ def test_rank_correlation():
 
 def test_arrivals_of_a_study_and_of_a_bisection():
     measures = load_record("cpu", "picture_measures")["rows"]
-    rows = theory.arrivals(load_record("cpu", "capacity8"), measures)
+    rows = study.arrivals(load_record("cpu", "capacity8"), measures)
     assert {row["U_d(n) / C"] for row in rows} == {16.0, 64.0, float(510**4)}
     assert all(0 < row["total variation"] < 1 for row in rows)
-    fits = theory.arrivals(load_record("cpu", "paper_kodak64"), measures)
+    fits = study.arrivals(load_record("cpu", "paper_kodak64"), measures)
     assert len(fits) == 2
     assert all(np.isnan(row["total variation"]) for row in fits)  # recorded at other sizes
-    assert theory.predictors(fits)["total variation"].count == 0
+    assert study.predictors(fits)["total variation"].count == 0
 
 
 def test_the_measures_of_pictures_are_recorded(tmp_path, rng):
     write_image(tmp_path / "noise.png", rng.integers(0, 256, (16, 16, 3)).astype(np.uint8), 8)
     write_image(tmp_path / "flat.png", np.full((16, 16, 1), 7, np.uint8), 8)
-    command = [
-        sys.executable,
-        str(ROOT / "benchmarks" / "picture_measures.py"),
-        "--signals",
-        str(tmp_path),
-    ]
-    subprocess.run(
-        [*command, "--sizes", "8", "16", "--output", str(tmp_path / "m.json")], check=True
-    )
+    script = str(ROOT / "benchmarks" / "picture_measures.py")
+    arguments = ["--signals", str(tmp_path), "--sizes", "8", "16"]
+    output = str(tmp_path / "m.json")
+    subprocess.run([sys.executable, script, *arguments, "--output", output], check=True)
     rows = json.loads((tmp_path / "m.json").read_text())["rows"]
     assert rows["flat, 8"]["total_variation"] == 0
     assert 0.5 < rows["noise, 16"]["total_variation"] < 0.8  # two thirds of 15 / 16 is expected

@@ -20,8 +20,8 @@ from lossless_inr_lite.theory.max_convolution import (
     Function,
     approximate,
     cell_centres,
-    positions,
-    stored,
+    grid_positions,
+    stored_network,
 )
 from lossless_inr_lite.theory.relu_networks import ReluNetwork, load_networks, save_networks
 
@@ -167,7 +167,7 @@ def store_row(values: np.ndarray, num_bits: int, folder: Path) -> dict[str, Any]
     words = quantise(values, num_bits)
     path = save_networks(
         folder / f"stored_{num_bits:02d}.safetensors",
-        [stored(w) for w in np.moveaxis(words, -1, 0)],
+        [stored_network(w) for w in np.moveaxis(words, -1, 0)],
     )
     networks = load_networks(path)
     spacings = tuple(2 / max(1, n - 1) for n in words.shape[:2])
@@ -191,7 +191,7 @@ def wrong_bits(
     networks: Sequence[ReluNetwork], words: np.ndarray, precision: type[np.floating]
 ) -> int:
     """Bits in which the networks (one a channel) differ from `words` (..., C); no output is rounded, only compared."""
-    outputs = np.stack([n(positions(words.shape[:-1]), precision)[:, 0] for n in networks], axis=-1)
+    outputs = np.stack([n(grid_positions(words.shape[:-1]), precision)[:, 0] for n in networks], axis=-1)
     whole = np.rint(outputs).astype(np.int64)
     differing = np.bitwise_count(whole ^ words.reshape(whole.shape))
     return int(np.where(outputs == whole, differing, 32).sum())
@@ -203,8 +203,8 @@ def between_pixels(
     """A middle square of a picture (H, W, C), and its stored network seen `factor` times as finely; words."""
     top = (len(values) - side) // 2
     words = quantise(values[top : top + side, top : top + side], num_bits)
-    fine = positions((factor * (side - 1) + 1,) * 2) / factor
-    seen = [stored(channel)(fine)[:, 0] for channel in np.moveaxis(words, -1, 0)]
+    fine = grid_positions((factor * (side - 1) + 1,) * 2) / factor
+    seen = [stored_network(channel)(fine)[:, 0] for channel in np.moveaxis(words, -1, 0)]
     shown = np.stack(seen, axis=-1).reshape(*(factor * (side - 1) + 1,) * 2, -1)
     return {"the picture": words, "its network": np.clip(np.rint(shown), 0, None).astype(np.uint32)}
 
@@ -214,7 +214,7 @@ def stored_in_many_dimensions(values: np.ndarray, num_bits: int) -> dict[str, An
     side = 2 ** int(math.log2(len(values)))
     flat = quantise(values[:side, :side, 0], num_bits)
     deep = flat.reshape((2,) * int(math.log2(flat.size)))
-    networks = {words.ndim: (stored(words), words) for words in (flat, deep)}
+    networks = {words.ndim: (stored_network(words), words) for words in (flat, deep)}
     return {
         "d": list(networks),
         "num_parameters": [n.num_parameters for n, _ in networks.values()],
