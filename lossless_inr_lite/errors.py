@@ -1,5 +1,8 @@
 """The errors that a user can cause, each with one clear sentence."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class InputError(ValueError):
     """Something given by the user is wrong: the message says what, where, and what is allowed."""
@@ -10,7 +13,10 @@ class FileFormatError(InputError):
 
 
 class DivergedError(RuntimeError):
-    """A loss stopped being finite; ``best`` holds the fit with the best weights before that, or None."""
+    """A loss stopped being finite.
+
+    `best` is the fit with the best weights before that, or None when there was none.
+    """
 
     def __init__(self, message: str, best: object | None = None) -> None:
         super().__init__(message)
@@ -22,3 +28,14 @@ def check_choice(what: str, value: str, allowed: list[str]) -> str:
     if value not in allowed:
         raise InputError(f"unknown {what} {value!r}: allowed are {', '.join(sorted(allowed))}")
     return value
+
+
+@contextmanager
+def importing(package: str, purpose: str) -> Iterator[None]:
+    """Turn a failed import in this block into an InputError: "`purpose` needs the package ..."."""
+    try:
+        yield
+    except ImportError as error:
+        raise InputError(
+            f"{purpose} needs the package {package}, which is not installed"
+        ) from error

@@ -102,7 +102,7 @@ def test_an_error_below_the_ceiling_changes_no_level(num_bits, data):
 
 @pytest.mark.parametrize("num_bits", [0, 33, -1, 2.5, True, "8"])
 def test_a_bad_width_is_an_error(num_bits):
-    with pytest.raises(InputError, match="whole numbers from 1 to 32"):
+    with pytest.raises(InputError, match="integers from 1 to 32"):
         error_ceiling(num_bits)
 
 

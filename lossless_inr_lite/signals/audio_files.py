@@ -1,39 +1,64 @@
 """Sound files in and out through libsndfile, in the samples and the subtype that the file has."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
-import soundfile
 
-from lossless_inr_lite.errors import InputError
+from lossless_inr_lite.errors import InputError, importing
 from lossless_inr_lite.files import replacing
 
+if TYPE_CHECKING:
+    import soundfile
+
 SUFFIXES = (".wav", ".flac")
-# subtype -> (bits a sample, type asked of libsndfile, which left-justifies whole numbers in it)
-SUBTYPES: dict[str, tuple[int, Literal["int16", "int32", "float32"]]] = {
-    "PCM_U8": (8, "int16"),
-    "PCM_S8": (8, "int16"),
-    "PCM_16": (16, "int16"),
-    "PCM_24": (24, "int32"),
-    "PCM_32": (32, "int32"),
-    "FLOAT": (32, "float32"),
+UNKNOWN_LENGTH = 0xFFFFFFFF  # of a WAV file that was written as a stream
+
+
+class Subtype(NamedTuple):
+    """Bits a sample, and the type asked of libsndfile, which left-justifies integers in it."""
+
+    num_bits: int
+    dtype: Literal["int16", "int32", "float32"]
+
+
+SUBTYPES: dict[str, Subtype] = {
+    "PCM_U8": Subtype(8, "int16"),
+    "PCM_S8": Subtype(8, "int16"),
+    "PCM_16": Subtype(16, "int16"),
+    "PCM_24": Subtype(24, "int32"),
+    "PCM_32": Subtype(32, "int32"),
+    "FLOAT": Subtype(32, "float32"),
 }
 
 
-def read_audio(path: Path, max_samples: int) -> tuple[np.ndarray, int, int, str]:
-    """Samples (T, C) as signed integers or float32, bits a sample, rate in Hz, subtype.
+@dataclass(frozen=True)
+class Sound:
+    """What a file holds: samples (T, C), signed integers of `num_bits` or float32; rate in Hz."""
 
-    Raises InputError for a file that is empty, broken, of another coding, or longer than `max_samples`.
+    samples: np.ndarray
+    num_bits: int
+    sample_rate: int
+    subtype: str
+
+
+def read_audio(path: Path, max_samples: int) -> Sound:
+    """The samples of a WAV or FLAC file, as they are.
+
+    Raises InputError for a file that is empty, broken, of another coding, or that declares more
+    than `max_samples` samples over all channels.
     """
+    soundfile = _soundfile()
     _check_kind(path)
     try:
         info = soundfile.info(str(path))
         _check_header(path, info, max_samples)
         _check_riff(path)
-        num_bits, dtype = SUBTYPES[info.subtype]
+        subtype = SUBTYPES[info.subtype]
         samples: Any
-        samples, rate = soundfile.read(str(path), dtype=dtype, always_2d=True)
+        samples, rate = soundfile.read(str(path), dtype=subtype.dtype, always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError) as error:
         raise InputError(
             f"{path.name} is not a sound file that can be read (WAV or FLAC): {error}"
@@ -42,18 +67,22 @@ def read_audio(path: Path, max_samples: int) -> tuple[np.ndarray, int, int, str]
         raise InputError(
             f"{path.name} is truncated: {info.frames} frames declared, {len(samples)} found"
         )
-    if dtype != "float32":
-        samples >>= np.iinfo(dtype).bits - num_bits
-    return samples, num_bits, rate, info.subtype
+    if subtype.dtype != "float32":
+        samples >>= np.iinfo(subtype.dtype).bits - subtype.num_bits
+    return Sound(samples, subtype.num_bits, rate, info.subtype)
 
 
 def write_audio(
     path: str | Path, samples: np.ndarray, num_bits: int, sample_rate: int, subtype: str
 ) -> None:
-    """Write samples (T, C) with their subtype, atomically. Raises InputError when the format cannot hold them."""
+    """Write samples (T, C) with their subtype, whole or not at all; the suffix chooses WAV or FLAC.
+
+    Raises InputError when the format cannot hold them.
+    """
+    soundfile = _soundfile()
     path = Path(path)
     check_audio_output(path, subtype)
-    dtype = SUBTYPES[subtype][1]
+    dtype = SUBTYPES[subtype].dtype
     typed = samples.astype(dtype)
     if dtype != "float32":
         typed <<= np.iinfo(dtype).bits - num_bits
@@ -68,18 +97,28 @@ def write_audio(
 
 def check_audio_output(path: Path, subtype: str) -> None:
     """Raise InputError when a sound of that subtype cannot be written under that suffix."""
-    container = path.suffix[1:].upper()
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(
             f"cannot write sound as {path.name!r}: allowed suffixes are {', '.join(SUFFIXES)}"
         )
-    if not soundfile.check_format(container, subtype):
+    container = path.suffix[1:].upper()
+    if not _soundfile().check_format(container, subtype):
         other = ".wav" if container == "FLAC" else ".flac"
         raise InputError(f"{container} cannot hold {subtype} sound: use {other}")
 
 
+def _soundfile() -> ModuleType:
+    """The package that reads and writes sound, imported when it is first needed."""
+    with importing("soundfile", "reading and writing sound"):
+        import soundfile
+    return soundfile
+
+
 def _check_kind(path: Path) -> None:
-    """Raise InputError unless the first bytes are RIFF's or FLAC's: of others, what is cut off goes unnoticed."""
+    """Raise InputError unless the first bytes are RIFF's or FLAC's.
+
+    libsndfile reads other containers too, but does not notice when they are cut off.
+    """
     try:
         with open(path, "rb") as file:
             start = file.read(4)
@@ -92,21 +131,28 @@ def _check_kind(path: Path) -> None:
 
 
 def _check_riff(path: Path) -> None:
-    """Raise InputError when a WAV file ends before the samples that it declares: libsndfile reads on without a word."""
+    """Raise InputError when a WAV file ends before the samples that it declares.
+
+    libsndfile would return what is there without a word.
+    """
+    size = path.stat().st_size
     with open(path, "rb") as file:
         if file.read(4) != b"RIFF":
             return
-        size, position = path.stat().st_size, 12
+        position = 12  # behind RIFF, the length, and WAVE
         while position + 8 <= size:
             file.seek(position)
-            kind, length = file.read(4), int.from_bytes(file.read(4), "little")
+            kind = file.read(4)
+            length = int.from_bytes(file.read(4), "little")
+            start = position + 8
             if kind == b"data":
-                if length != 0xFFFFFFFF and position + 8 + length > size:
+                if length != UNKNOWN_LENGTH and start + length > size:
                     raise InputError(
-                        f"{path.name} is truncated: {length} bytes of samples declared, {size - position - 8} found"
+                        f"{path.name} is truncated: {length} bytes of samples declared, "
+                        f"{size - start} found"
                     )
                 return
-            position += 8 + length + length % 2
+            position = start + length + length % 2
 
 
 def _check_header(path: Path, info: "soundfile._SoundFileInfo", max_samples: int) -> None:
@@ -118,6 +164,6 @@ def _check_header(path: Path, info: "soundfile._SoundFileInfo", max_samples: int
         raise InputError(f"{path.name} holds no samples")
     if info.frames * info.channels > max_samples:
         raise InputError(
-            f"{path.name} declares {info.frames} frames of {info.channels} channels, more than the {max_samples} "
-            "samples that are allowed: raise --max-pixels if you trust the file"
+            f"{path.name} declares {info.frames} frames of {info.channels} channels, more than "
+            f"the {max_samples} samples that are allowed: raise --max-pixels if you trust the file"
         )

@@ -13,14 +13,20 @@ from lossless_inr_lite.errors import InputError
 from lossless_inr_lite.signals import audio_files, image_files
 from lossless_inr_lite.signals.bits import Kind, check_num_bits, from_words, sample_dtype, to_words
 from lossless_inr_lite.signals.embedded import embedded_path
+from lossless_inr_lite.signals.resampling import area_resample, block_means, centre_square
 
 MAX_SAMPLES = 2**26
+# By the letter that numpy has for a kind of types.
 KINDS: dict[str, Kind] = {"u": "unsigned", "i": "signed", "f": "float"}
 
 
 @dataclass(frozen=True)
 class SignalSpec:
-    """What is known of a signal without its samples; shape is (H, W, C) for pictures, (T, C) for sound."""
+    """What is known of a signal without its samples.
+
+    `shape` is (H, W, C) for pictures and (T, C) for sound. `sample_rate` (Hz) and `subtype`
+    (libsndfile's name) are None for pictures.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -47,6 +53,7 @@ class SignalSpec:
 
     @property
     def channels(self) -> int:
+        """Number of channels: 1 for grey and mono, 3 for colour, 2 for stereo."""
         return self.shape[-1]
 
     @property
@@ -55,11 +62,17 @@ class SignalSpec:
         return int(np.prod(self.shape)) * self.num_bits
 
     def signal_samples(self, words: np.ndarray) -> np.ndarray:
-        """The samples that `words` stand for, shape `self.shape`: of floats also those that no signal may have."""
+        """The samples that `words` stand for, of shape `self.shape`.
+
+        Floats may come out as NaN or infinite, which no signal may have.
+        """
         return from_words(words.reshape(self.shape), self.num_bits, self.kind)
 
     def signal(self, words: np.ndarray) -> "Signal":
-        """The signal of this kind whose words are `words`, shape `self.shape`."""
+        """The signal of this kind whose words are `words`, shape `self.shape`.
+
+        Raises InputError when a float is NaN or infinite.
+        """
         samples = self.signal_samples(words)
         return Signal(samples, self.num_bits, self.name, self.sample_rate, self.subtype)
 
@@ -68,9 +81,10 @@ class SignalSpec:
 class Signal:
     """Samples of shape (H, W, C) or (T, C) and their depth.
 
-    `sample_rate` (Hz) and `subtype` (libsndfile's name) are set for sound and None for pictures. The type of
-    the samples tells their kind: unsigned and signed integers, or float32. Raises InputError when the shape,
-    the type, the range or (for floats) the finiteness is wrong.
+    `sample_rate` (Hz) and `subtype` (libsndfile's name) are set for sound and None for pictures.
+    The type of the samples tells their kind: unsigned and signed integers, or float32.
+
+    Raises InputError when the shape, the type, the range or (for floats) the finiteness is wrong.
     """
 
     samples: np.ndarray
@@ -97,10 +111,12 @@ class Signal:
         if kind == "float":
             _check_finite(self.samples, self.name)
         to_words(self.samples, self.num_bits, kind)  # raises when a sample does not fit
-        object.__setattr__(self, "samples", self.samples.astype(sample_dtype(kind, self.num_bits)))
+        smallest = self.samples.astype(sample_dtype(kind, self.num_bits))
+        object.__setattr__(self, "samples", smallest)
 
     @property
     def spec(self) -> SignalSpec:
+        """What is known of this signal without its samples."""
         return SignalSpec(
             self.name, self.samples.shape, self.num_bits, self.kind, self.sample_rate, self.subtype
         )
@@ -111,16 +127,15 @@ class Signal:
         return to_words(self.samples, self.num_bits, self.kind)
 
     def with_samples(self, samples: np.ndarray) -> "Signal":
-        """A signal of the same kind with other samples."""
+        """A signal of the same kind with other samples. Raises InputError as `Signal` does."""
         return Signal(samples, self.num_bits, self.name, self.sample_rate, self.subtype)
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of the samples' bytes, little-endian, C order, in the smallest type that holds them."""
-        little = np.ascontiguousarray(self.samples).astype(
-            self.samples.dtype.newbyteorder("<"), copy=False
-        )
-        return hashlib.sha256(little.tobytes()).hexdigest()
+        """Hash of the samples' bytes, little-endian, C order, in the smallest type for them."""
+        little_endian = self.samples.dtype.newbyteorder("<")
+        ordered = np.ascontiguousarray(self.samples).astype(little_endian, copy=False)
+        return hashlib.sha256(ordered.tobytes()).hexdigest()
 
 
 def load_image(
@@ -131,18 +146,17 @@ def load_image(
 ) -> Signal:
     """Read a picture (PNG, JPEG, TIFF, PGM/PPM, DICOM) or the name of an embedded one.
 
-    `size` crops to the centre square and area-resamples it to size x size; without it the samples are the
-    file's own. `num_bits` only asserts the file's depth: it never changes it. Raises InputError for a file
-    that is missing, broken, not a picture, larger than `max_pixels`, smaller than `size`, or of another depth.
+    `size` crops to the centre square and area-resamples it to size x size; without it the samples
+    are the file's own. `num_bits` only asserts the file's depth: it never changes it.
+
+    Raises InputError for a file that is missing, broken, not a picture, larger than `max_pixels`,
+    smaller than `size`, or of another depth.
     """
     path = embedded_path(source)
     if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
-        raise InputError(f"size is {size!r}: allowed are whole numbers from 1")
+        raise InputError(f"size is {size!r}: allowed are integers from 1")
     samples, file_bits = image_files.read_image(path, max_pixels, size)
-    if num_bits is not None and num_bits != file_bits:
-        raise InputError(
-            f"{path.name} holds {file_bits} bits a sample, not the {num_bits} that were asked for"
-        )
+    _check_depth(path, file_bits, num_bits)
     if size is not None:
         samples = area_resample(centre_square(samples), size)
     return Signal(samples, file_bits, _name(source))
@@ -154,66 +168,23 @@ def load_audio(
     max_samples: int = MAX_SAMPLES,
     sample_rate: int | None = None,
 ) -> Signal:
-    """Read WAV or FLAC: PCM of 8, 16, 24 or 32 bits, or 32-bit float, any rate and number of channels.
+    """Read WAV or FLAC: PCM of 8, 16, 24 or 32 bits, or 32-bit float, any rate and channels.
 
-    `sample_rate` (Hz) takes block means (`block_means`) down to a rate of which the file's is a multiple; without
-    it the samples are the file's own. Raises InputError for a missing or broken file, another coding, NaN or
-    infinite samples, another depth, a rate that does not divide the file's, and means of floats.
+    `sample_rate` (Hz) takes block means (`block_means`) down to a rate of which the file's is a
+    multiple; without it the samples are the file's own. `num_bits` only asserts the file's depth.
+
+    Raises InputError for a missing or broken file, another coding, NaN or infinite samples,
+    another depth, a rate that does not divide the file's, and means of floats.
     """
     path = embedded_path(source)
-    samples, file_bits, rate, subtype = audio_files.read_audio(path, max_samples)
-    if num_bits is not None and num_bits != file_bits:
-        raise InputError(
-            f"{path.name} holds {file_bits} bits a sample, not the {num_bits} that were asked for"
-        )
+    sound = audio_files.read_audio(path, max_samples)
+    _check_depth(path, sound.num_bits, num_bits)
+    samples = sound.samples
+    rate = sound.sample_rate
     if sample_rate is not None and sample_rate != rate:
-        samples, rate = block_means(samples, rate, sample_rate, path.name), sample_rate
-    return Signal(samples, file_bits, _name(source), rate, subtype)
-
-
-def block_means(samples: np.ndarray, rate: int, sample_rate: int, name: str) -> np.ndarray:
-    """Means of rate / sample_rate neighbours, rounded once; (T, C) -> (T', C). Exact sums, so the same everywhere.
-
-    Raises InputError when `sample_rate` does not divide `rate`, for floats, and when not one block is there.
-    """
-    whole = isinstance(sample_rate, int) and not isinstance(sample_rate, bool) and sample_rate >= 1
-    if (
-        not whole
-        or rate % sample_rate
-        or samples.dtype.kind == "f"
-        or len(samples) < rate // sample_rate
-    ):
-        raise InputError(
-            f"{name} cannot be brought from {rate} Hz to {sample_rate} Hz: whole-number samples, a rate that divides "
-            "the file's, and at least one block of them are needed"
-        )
-    block = rate // sample_rate
-    sums = (
-        samples[: len(samples) // block * block]
-        .astype(np.int64)
-        .reshape(-1, block, samples.shape[1])
-        .sum(axis=1)
-    )
-    return np.rint(sums / block).astype(samples.dtype)
-
-
-def excerpt(signal: Signal, start: float, seconds: float) -> Signal:
-    """`seconds` of a sound from `start` on; raises InputError for a picture and beyond the sound's ends."""
-    if signal.sample_rate is None:
-        raise InputError(f"{signal.name} is a picture: an excerpt needs sound")
-    if not (
-        math.isfinite(start) and math.isfinite(seconds) and seconds * signal.sample_rate >= 0.5
-    ):
-        raise InputError(
-            f"{seconds} s from {start} s on is not one sample of {signal.name} at {signal.sample_rate} Hz"
-        )
-    first, count = round(start * signal.sample_rate), round(seconds * signal.sample_rate)
-    if first < 0 or first + count > len(signal.samples):
-        raise InputError(
-            f"{start:g} s to {start + seconds:g} s is not inside {signal.name}, which lasts "
-            f"{len(signal.samples) / signal.sample_rate:.2f} s"
-        )
-    return signal.with_samples(signal.samples[first : first + count])
+        samples = block_means(samples, rate, sample_rate, path.name)
+        rate = sample_rate
+    return Signal(samples, sound.num_bits, _name(source), rate, sound.subtype)
 
 
 def load_signal(
@@ -222,42 +193,45 @@ def load_signal(
     num_bits: int | None = None,
     max_pixels: int = MAX_SAMPLES,
 ) -> Signal:
-    """`load_audio` for WAV and FLAC files, `load_image` for everything else."""
-    if embedded_path(source).suffix.lower() in audio_files.SUFFIXES:
-        if size is not None:
-            raise InputError(
-                f"size is for pictures, and {Path(source).name} is sound: leave size out"
-            )
-        return load_audio(source, num_bits, max_pixels)
-    return load_image(source, size, num_bits, max_pixels)
+    """`load_audio` for WAV and FLAC files, `load_image` for everything else.
 
-
-def centre_square(samples: np.ndarray) -> np.ndarray:
-    """The largest centred square of a picture (H, W, C)."""
-    height, width = samples.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    return samples[top : top + side, left : left + side]
-
-
-def area_resample(samples: np.ndarray, size: int) -> np.ndarray:
-    """`area_means`, rounded once to the nearest integer; (L, L, C) -> (size, size, C), of the samples' type."""
-    return np.rint(area_means(samples, size)).astype(samples.dtype)
-
-
-def area_means(samples: np.ndarray, size: int) -> np.ndarray:
-    """Mean over the area of every target pixel; (L, L, C) -> (size, size, C) float64.
-
-    The weights are counted in units of 1/size of a source pixel, so every sum is a whole number below 2^53
-    and float64 arithmetic is exact up to one division: all machines get the same picture.
+    Raises InputError as these do, and for a `size` of sound.
     """
-    length = samples.shape[0]
-    starts = np.arange(size)[:, None] * length, np.arange(length)[None, :] * size
-    overlap = np.minimum(starts[0] + length, starts[1] + size) - np.maximum(*starts)
-    weights = np.clip(overlap, 0, None).astype(np.float64)
-    sums = np.einsum("ij,jkc->ikc", weights, samples.astype(np.float64), optimize=True)
-    sums = np.einsum("kl,ilc->ikc", weights, sums, optimize=True)
-    return sums / length**2
+    if embedded_path(source).suffix.lower() not in audio_files.SUFFIXES:
+        return load_image(source, size, num_bits, max_pixels)
+    if size is not None:
+        raise InputError(f"size is for pictures, and {Path(source).name} is sound: leave size out")
+    return load_audio(source, num_bits, max_pixels)
+
+
+def excerpt(signal: Signal, start: float, seconds: float) -> Signal:
+    """`seconds` of a sound from `start` (in seconds) on.
+
+    Raises InputError for a picture, for less than one sample, and beyond the sound's ends.
+    """
+    rate = signal.sample_rate
+    if rate is None:
+        raise InputError(f"{signal.name} is a picture: an excerpt needs sound")
+    finite = math.isfinite(start) and math.isfinite(seconds)
+    if not finite or seconds * rate < 0.5:
+        raise InputError(
+            f"{seconds} s from {start} s on is not one sample of {signal.name} at {rate} Hz"
+        )
+    first = round(start * rate)
+    count = round(seconds * rate)
+    if first < 0 or first + count > len(signal.samples):
+        raise InputError(
+            f"{start:g} s to {start + seconds:g} s is not inside {signal.name}, which lasts "
+            f"{len(signal.samples) / rate:.2f} s"
+        )
+    return signal.with_samples(signal.samples[first : first + count])
+
+
+def _check_depth(path: Path, found: int, wanted: int | None) -> None:
+    if wanted is not None and wanted != found:
+        raise InputError(
+            f"{path.name} holds {found} bits a sample, not the {wanted} that were asked for"
+        )
 
 
 def _name(source: str | Path) -> str:
@@ -267,8 +241,10 @@ def _name(source: str | Path) -> str:
 
 def _check_finite(samples: np.ndarray, name: str) -> None:
     bad = np.argwhere(~np.isfinite(samples))
-    if len(bad):
-        position = ", ".join(map(str, bad[0]))
-        raise InputError(
-            f"{name} holds {samples[tuple(bad[0])]} at sample ({position}): only finite values are allowed"
-        )
+    if len(bad) == 0:
+        return
+    first = tuple(bad[0])
+    position = ", ".join(map(str, first))
+    raise InputError(
+        f"{name} holds {samples[first]} at sample ({position}): only finite values are allowed"
+    )
