@@ -29,7 +29,8 @@ kinds = st.sampled_from(["unsigned", "signed"])
 
 @st.composite
 def samples(draw):
-    num_bits, kind = draw(widths), draw(kinds)
+    num_bits = draw(widths)
+    kind = draw(kinds)
     low = -(1 << (num_bits - 1)) if kind == "signed" else 0
     values = draw(st.lists(st.integers(low, low + (1 << num_bits) - 1), min_size=1, max_size=30))
     return np.array(values, dtype=sample_dtype(kind, num_bits)), num_bits, kind

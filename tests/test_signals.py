@@ -2,6 +2,8 @@
 
 import io
 import struct
+import subprocess
+import sys
 import zlib
 from fractions import Fraction
 
@@ -16,24 +18,34 @@ from PIL import Image
 
 import lossless_inr_lite as lil
 from lossless_inr_lite import InputError
-from lossless_inr_lite.signals.audio_files import write_audio
-from lossless_inr_lite.signals.image_files import write_image
-from lossless_inr_lite.signals.signal import area_resample
-
-DEPTHS = {8: np.uint8, 16: np.uint16}
+from lossless_inr_lite.signals import area_resample, write_audio, write_image
+from lossless_inr_lite.signals.bits import sample_dtype
+from lossless_inr_lite.signals.image_files import check_image_output
+from lossless_inr_lite.signals.metrics import ssim
+from lossless_inr_lite.signals.png import png_bytes
 
 
 def random_picture(rng, num_bits, channels, height=5, width=7):
-    return rng.integers(0, 2**num_bits, (height, width, channels)).astype(
-        DEPTHS[8 if num_bits <= 8 else 16]
-    )
+    samples = rng.integers(0, 2**num_bits, (height, width, channels))
+    return samples.astype(sample_dtype("unsigned", num_bits))
+
+
+def png_chunk(kind, body):
+    checksum = struct.pack(">I", zlib.crc32(kind + body))
+    return struct.pack(">I", len(body)) + kind + body + checksum
+
+
+def png_file(header, *data):
+    chunks = [png_chunk(b"IHDR", header), *(png_chunk(b"IDAT", body) for body in data)]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks) + png_chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize("num_bits", [8, 16])
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_pictures_survive_writing_and_reading(tmp_path, rng, num_bits, channels, suffix):
-    samples, path = random_picture(rng, num_bits, channels), tmp_path / f"p{suffix}"
+    samples = random_picture(rng, num_bits, channels)
+    path = tmp_path / f"p{suffix}"
     write_image(path, samples, num_bits)
     signal = lil.load_image(path)
     assert signal.num_bits == num_bits
@@ -44,7 +56,8 @@ def test_pictures_survive_writing_and_reading(tmp_path, rng, num_bits, channels,
 @pytest.mark.parametrize("num_bits", [5, 8, 10, 15, 16])
 @pytest.mark.parametrize(("channels", "suffix"), [(1, ".pgm"), (3, ".ppm")])
 def test_netpbm_keeps_its_depth(tmp_path, rng, num_bits, channels, suffix):
-    samples, path = random_picture(rng, num_bits, channels), tmp_path / f"p{suffix}"
+    samples = random_picture(rng, num_bits, channels)
+    path = tmp_path / f"p{suffix}"
     write_image(path, samples, num_bits)
     signal = lil.load_image(path)
     assert (signal.num_bits, signal.samples.shape) == (num_bits, (5, 7, channels))
@@ -54,18 +67,104 @@ def test_netpbm_keeps_its_depth(tmp_path, rng, num_bits, channels, suffix):
 def test_16_bit_colour_png_has_known_values(tmp_path):
     """A file made by hand, so that reader and writer cannot be wrong together."""
 
-    def chunk(kind, body):
-        return (
-            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        )
-
     row = b"\x00" + struct.pack(">6H", 1, 256, 65535, 4660, 32769, 0)
-    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 1, 16, 2, 0, 0, 0))
+    header = struct.pack(">IIBBBBB", 2, 1, 16, 2, 0, 0, 0)
     path = tmp_path / "p.png"
-    path.write_bytes(data + chunk(b"IDAT", zlib.compress(row)) + chunk(b"IEND", b""))
+    path.write_bytes(png_file(header, zlib.compress(row)))
     signal = lil.load_image(path)
     assert signal.num_bits == 16
     assert signal.samples.tolist() == [[[1, 256, 65535], [4660, 32769, 0]]]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (8, 1), (40, 33)])
+def test_both_png_writers_store_the_same_samples(
+    tmp_path, rng, monkeypatch, dtype, channels, shape
+):
+    """With edges and ramps too, so that every choice of the filter comes."""
+    samples = rng.integers(0, np.iinfo(dtype).max + 1, (*shape, channels)).astype(dtype)
+    samples[:, : shape[1] // 2] = np.arange(shape[0]).astype(dtype)[:, None, None] * 7
+    num_bits = 8 * samples.dtype.itemsize
+    write_image(tmp_path / "usual.png", samples, num_bits)
+    with monkeypatch.context() as hidden:
+        hidden.setitem(sys.modules, "imagecodecs", None)
+        write_image(tmp_path / "plain.png", samples, num_bits)
+    assert (tmp_path / "plain.png").read_bytes() == png_bytes(samples)
+    for name in ("usual", "plain"):
+        signal = lil.load_image(tmp_path / f"{name}.png")
+        assert signal.num_bits == num_bits
+        assert np.array_equal(signal.samples, samples)
+    if num_bits == 8:
+        with Image.open(tmp_path / "plain.png") as picture:
+            assert np.array_equal(np.asarray(picture).reshape(samples.shape), samples)
+
+
+def test_the_plain_png_writer_packs_a_photograph_as_well_as_the_usual_one():
+    samples = lil.load_image("astronaut").samples
+    assert len(png_bytes(samples)) < 1.05 * len(imagecodecs.png_encode(samples))
+
+
+@pytest.mark.parametrize(
+    ("package", "name", "message"),
+    [
+        ("imagecodecs", "p.png", r"p\.png: reading PNG needs the package imagecodecs"),
+        ("tifffile", "p.tif", r"p\.tif: TIFF needs the package tifffile"),
+        ("PIL", "p.jpg", r"p\.jpg: reading JPEG needs the package pillow"),
+        ("soundfile", "p.wav", "reading and writing sound needs the package soundfile"),
+    ],
+)
+def test_a_reader_that_is_not_installed_is_one_sentence(
+    tmp_path, rng, monkeypatch, package, name, message
+):
+    path = tmp_path / name
+    if path.suffix == ".jpg":
+        Image.fromarray(random_picture(rng, 8, 3)).save(path)
+    elif path.suffix == ".wav":
+        write_audio(path, np.zeros((9, 1), np.int16), 16, 8000, "PCM_16")
+    else:
+        write_image(path, random_picture(rng, 8, 3), 8)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(InputError, match=f"{message}, which is not installed"):
+        lil.load_signal(path)
+
+
+def test_what_cannot_be_written_here_is_told_before_any_work(tmp_path, rng, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tifffile", None)
+    with pytest.raises(InputError, match=r"p\.tif: TIFF needs the package tifffile"):
+        check_image_output(tmp_path / "p.tif", 1, 8, signed=False)
+    with pytest.raises(InputError, match=r"p\.tif: TIFF needs the package tifffile"):
+        write_image(tmp_path / "p.tif", random_picture(rng, 8, 1), 8)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_similarity_names_the_extra_that_brings_its_package(monkeypatch):
+    ramp = np.arange(256, dtype=np.uint32).reshape(16, 16, 1)
+    monkeypatch.setitem(sys.modules, "skimage.metrics", None)
+    with pytest.raises(InputError, match=r"SSIM needs the package scikit-image.*\[book\]"):
+        ssim(ramp, ramp, 8)
+
+
+def test_signals_are_imported_with_numpy_alone():
+    program = (
+        "import sys; import lossless_inr_lite.signals, lossless_inr_lite.signals.metrics; "
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    readers = {
+        "imagecodecs",
+        "tifffile",
+        "pydicom",
+        "PIL",
+        "soundfile",
+        "skimage",
+        "torch",
+        "scipy",
+    }
+    loaded = set(done.stdout.split())
+    assert "numpy" in loaded
+    assert not loaded & readers
 
 
 def test_palette_and_low_depths_and_jpeg(tmp_path, rng):
@@ -109,9 +208,8 @@ def test_area_resampling_is_the_exact_mean(length, data):
                 for r in range(length)
                 for c in range(length)
             )
-            assert ours[y, x, 0] == round(
-                mean / step**2
-            )  # Python rounds halves to even, as numpy.rint does
+            # Python rounds halves to even, as numpy.rint does.
+            assert ours[y, x, 0] == round(mean / step**2)
 
 
 def test_size_crops_the_centre_and_no_size_touches_nothing(tmp_path, rng):
@@ -170,30 +268,30 @@ def test_genuine_pictures_of_the_shared_set_pass(shared):
         assert lil.genuineness(lil.load_image(path)).genuine, path.name
 
 
-# Bad input ------------------------------------------------------------------------------------------------
+# Bad input -------------------------------------------------------------------------------------
 
 
-def png_bytes(rng):
+def png_of(rng):
     return imagecodecs.png_encode(random_picture(rng, 8, 3, 40, 40))
 
 
-def jpeg_bytes(rng):
+def jpeg_of(rng):
     buffer = io.BytesIO()
     Image.fromarray(random_picture(rng, 8, 3, 40, 40)).save(buffer, "jpeg")
     return buffer.getvalue()
 
 
-def tiff_bytes(rng):
+def tiff_of(rng):
     buffer = io.BytesIO()
     tifffile.imwrite(buffer, random_picture(rng, 16, 3, 40, 40), photometric="rgb")
     return buffer.getvalue()
 
 
-def pgm_bytes(rng):
+def pgm_of(rng):
     return b"P5\n40 40\n255\n" + random_picture(rng, 8, 1, 40, 40).tobytes()
 
 
-@pytest.mark.parametrize("make", [png_bytes, jpeg_bytes, tiff_bytes, pgm_bytes])
+@pytest.mark.parametrize("make", [png_of, jpeg_of, tiff_of, pgm_of])
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
 def test_a_truncated_picture_is_an_error(tmp_path, rng, make, share):
     data = make(rng)
@@ -229,16 +327,8 @@ def test_a_missing_file_lists_the_embedded_names(tmp_path):
 
 
 def test_a_decompression_bomb_is_refused_from_its_header(tmp_path):
-    def chunk(kind, body):
-        return (
-            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        )
-
-    header = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
     path = tmp_path / "bomb.png"
-    path.write_bytes(
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"x") + chunk(b"IEND", b"")
-    )
+    path.write_bytes(png_file(struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0), b"x"))
     with pytest.raises(InputError, match=r"10000000000 pixels.*--max-pixels"):
         lil.load_image(path)
     (tmp_path / "bomb.pgm").write_bytes(b"P5\n99999 99999\n255\n")
