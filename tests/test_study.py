@@ -1,4 +1,4 @@
-"""Studies of many fits: their rows, their stops, their means, and what they say of the paper's tables."""
+"""Studies of many fits: their rows, stops and means, and what they say of the paper's tables."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ from lossless_inr_lite.companion.chapters import c05_baselines as baselines
 from lossless_inr_lite.companion.chapters import c06_backbones as backbones
 from lossless_inr_lite.companion.chapters import c07_hypothesis as hypothesis
 from lossless_inr_lite.companion.chapters import c08_ablations as loss_study
-from lossless_inr_lite.companion.movies import Filmstrip
+from lossless_inr_lite.companion.filmstrip import Filmstrip
 from lossless_inr_lite.companion.statistics import interval
 from lossless_inr_lite.companion.study import Case, film, run_cases, run_groups, spread
 from lossless_inr_lite.history import Entry
@@ -101,28 +101,76 @@ def test_a_data_folder_is_known_by_name(tmp_path, monkeypatch):
         lil.load_image("mine-2")
 
 
-def test_a_row_of_other_parameters_or_a_damaged_one_is_fitted_again(tmp_path):
+def test_a_row_of_other_parameters_is_another_row(tmp_path):
     case = replace(SMALL, method="a", max_iterations=2)
-    label, first = next(iter(run_cases([case], tmp_path).items()))
-    other = run_cases([replace(case, size=5)], tmp_path)[label]
+    first = run_cases([case], tmp_path)[case.label]
+    other = run_cases([replace(case, size=5)], tmp_path)[case.label]
     assert other["signal"]["shape"] == [5, 5, 3]
+    assert len(list(tmp_path.glob("*.json"))) == 2
+    assert run_cases([case], tmp_path)[case.label] == first
+
+
+def test_a_row_that_cannot_be_read_is_an_error_before_any_fit(tmp_path, monkeypatch):
+    case = replace(SMALL, method="a", max_iterations=2)
+    first = run_cases([case], tmp_path)[case.label]
     path = next(tmp_path.glob("*.json"))
-    for text in ("", "[]", "{}", "{"):
+    whole = path.read_text()
+    monkeypatch.setattr(study, "_fit", pytest.fail)
+    for text in ("", "[]", "{}", "{", whole.replace('"sha256"', '"sha512"')):
         path.write_text(text)
-        assert run_cases([case], tmp_path)[label]["metrics"] == first["metrics"]
-    next(tmp_path.glob("*.npz")).unlink()
-    assert run_cases([case], tmp_path)[label]["metrics"] == first["metrics"]
+        with pytest.raises(lil.InputError, match="move it away"):
+            run_cases([replace(case, method="b"), case], tmp_path)
+        assert path.read_text() == text
+    monkeypatch.undo()
+    path.unlink()
+    assert run_cases([case], tmp_path)[case.label]["metrics"] == first["metrics"]
+
+
+def test_a_row_without_its_frames_is_made_again(tmp_path):
+    case = replace(SMALL, method="a", max_iterations=2)
+    first = run_cases([case], tmp_path)[case.label]
+    frames = next(tmp_path.glob("*.npz"))
+    frames.write_bytes(b"damaged")
+    with pytest.raises(lil.InputError, match="frames"):
+        film(case, tmp_path)
+    frames.unlink()
+    with pytest.raises(lil.InputError, match="frames"):
+        film(case, tmp_path)
+    assert run_cases([case], tmp_path)[case.label]["metrics"] == first["metrics"]
     assert film(case, tmp_path).words
+
+
+def test_a_picture_is_read_once_until_its_file_changes(tmp_path, monkeypatch):
+    path = tmp_path / "mine.png"
+    write_image(path, lil.load_image("astronaut", size=8).samples, 8)
+    read = []
+    real = study.load_signal
+
+    def counted(name, size=None):
+        read.append(name)
+        return real(name, size=size)
+
+    monkeypatch.setattr(study, "load_signal", counted)
+    case = replace(SMALL, method="a", signal=str(path), max_iterations=2)
+    first = run_cases([case, replace(case, method="b")], tmp_path / "rows")
+    run_cases([case, replace(case, method="b")], tmp_path / "rows")
+    film(case, tmp_path / "rows")
+    assert len(read) == 1
+    write_image(path, lil.load_image("coffee", size=9).samples, 8)
+    again = run_cases([case], tmp_path / "rows")
+    assert len(read) == 2
+    assert again[case.label]["signal"]["sha256"] != first[case.label]["signal"]["sha256"]
 
 
 def test_an_interrupted_fit_is_no_row(tmp_path, monkeypatch):
     cases = [replace(SMALL, method=m, max_iterations=2) for m in ("a", "b")]
     real = study._fit
 
-    def stop_at_b(case, *rest):
-        result = real(case, *rest)
-        result.stopped = "interrupted" if case.method == "b" else result.stopped
-        return result
+    def stop_at_b(case):
+        done = real(case)
+        if case.method == "b":
+            done.fit.stopped = "interrupted"
+        return done
 
     monkeypatch.setattr(study, "_fit", stop_at_b)
     with pytest.raises(KeyboardInterrupt):
@@ -292,10 +340,10 @@ def test_a_wrong_saturated_bit_is_silent_behind_the_sigmoid_only(tiny):
     for loss, all_silent in (("sigmoid_bce", True), ("bce", False)):
         done = lil.fit(
             tiny,
-            "bit_coordinate",
-            "siren",
-            8,
-            1,
+            formulation="bit_coordinate",
+            network="siren",
+            hidden_features=8,
+            hidden_layers=1,
             recipe="paper",
             loss=loss,
             max_iterations=1,

@@ -1,7 +1,10 @@
-"""What every chapter does: check its parameters, collect fits and verdicts, write one record, show a run card."""
+"""What every chapter does.
+
+It checks its parameters, collects fits and verdicts, writes one record and shows a run card.
+"""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,44 +13,53 @@ from IPython.display import Markdown
 from lossless_inr_lite.companion.claims import Verdict, verdict_ids
 from lossless_inr_lite.companion.parameters import check_parameters
 from lossless_inr_lite.companion.paths import run_folder
-from lossless_inr_lite.companion.records import (
-    SCHEMA_VERSION,
-    environment,
-    fit_record,
-    peak_memory,
-)
+from lossless_inr_lite.companion.records import SCHEMA_VERSION, environment, peak_memory
+from lossless_inr_lite.companion.rows import Origin, Row, fit_record, forget_origins, origins
+from lossless_inr_lite.companion.tables import table
 from lossless_inr_lite.errors import InputError
 from lossless_inr_lite.files import check_writable, write_json
-from lossless_inr_lite.signals.signal import Signal
-from lossless_inr_lite.training.fit import Fit
+from lossless_inr_lite.signals import Signal
+from lossless_inr_lite.storage.fitted import Fit
+
+__all__ = ["Chapter", "begin", "relative", "table"]
 
 
 class Chapter:
-    """One run of one notebook."""
+    """One run of one notebook.
+
+    `folder` is where the run writes. `fits` and `facts` go into the record as they are.
+    """
 
     def __init__(self, notebook: str, parameters: Any) -> None:
-        self.notebook, self.parameters = notebook, parameters
+        self.notebook = notebook
+        self.parameters = parameters
         self.folder = run_folder(parameters.profile, notebook, parameters.output_dir)
         check_writable(self.folder / "record.json")
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.started = time.perf_counter()
         self.fits: dict[str, Any] = {}
         self.facts: dict[str, Any] = {}
         self.verdicts: list[Verdict] = []
         self.device = "cpu"
+        self.started = time.perf_counter()
+        forget_origins()
 
     def add_fit(self, label: str, fit: Fit, signal: Signal) -> None:
         """Keep the record of a fit under `label`."""
         self.fits[label] = fit_record(fit, signal)
         self.device = fit.device
 
-    def add_rows(self, rows: Mapping[str, Mapping[str, Any]], prefix: str = "") -> None:
-        """Keep the rows of a study, numbered; of certificates only how many ways of decoding there were."""
+    def add_rows(self, rows: Mapping[str, Row], prefix: str = "") -> None:
+        """Keep the rows of a study, numbered, each under its label behind `prefix`.
+
+        Of a certificate only the number of ways of decoding is kept, not each of them.
+        """
         for number, (label, row) in enumerate(rows.items()):
             proof = row["certificate"]
-            proof = proof and {**proof, "ways": len(proof["ways"])}
+            if proof:
+                proof = {**proof, "ways": len(proof["ways"])}
             self.fits[prefix + label] = {**row, "certificate": proof, "number": number}
-        self.device = next((row["device"] for row in rows.values()), self.device)
+        if rows:
+            self.device = next(iter(rows.values()))["device"]
 
     def judge(self, *verdicts: Verdict) -> Markdown:
         """Keep verdicts and show them as the chapter's table *paper | ours | tolerance | verdict*.
@@ -67,39 +79,45 @@ class Chapter:
         return table(("Item", "Claim", "Paper", "Ours", "Tolerance", "Verdict"), rows)
 
     def finish(self) -> Markdown:
-        """Write record.json into the run's folder and show the run card."""
-        seconds, place = time.perf_counter() - self.started, environment(self.device)
+        """Write record.json into the run's folder and show the run card.
+
+        The record's `seconds` are what its content took: those of this run, and those of the rows
+        that earlier runs had made and this one only read. `seconds_this_run` are the former alone.
+        """
+        seconds = time.perf_counter() - self.started
+        used = origins()
+        kept_seconds = sum(origin.seconds for origin in used if origin.source == "kept")
+        memory = peak_memory()
+        place = environment(self.device)
         record = {
             "schema_version": SCHEMA_VERSION,
             "experiment": self.notebook,
             "profile": self.parameters.profile,
             "parameters": vars(self.parameters),
             "environment": place,
-            "seconds": seconds,
-            "peak_memory_bytes": peak_memory(),
+            "seconds": seconds + kept_seconds,
+            "seconds_this_run": seconds,
+            "rows": _sources(used),
+            "peak_memory_bytes": memory,
             "fits": self.fits,
             "facts": self.facts,
             "verdicts": self._written_verdicts(),
         }
         write_json(self.folder / "record.json", record)
-        versions = ", ".join(
-            f"{name} {number}" for name, number in place["versions"].items() if number
-        )
-        return table(
-            ("Run card", ""),
-            [
-                ("Profile", self.parameters.profile),
-                ("Device", place["gpu"] or place["processor"]),
-                ("Cores, threads", f"{place['cores']}, {place['threads']}"),
-                ("Seconds", f"{seconds:.1f}"),
-                ("Peak memory", f"{peak_memory() / 2**20:.0f} MiB"),
-                (
-                    "Versions",
-                    f"Python {place['python']}, lossless_inr_lite {place['package_version']}, {versions}",
-                ),
-                ("Commit", place["git_commit"] or "not a checkout"),
-            ],
-        )
+        lines = [
+            ("Profile", self.parameters.profile),
+            ("Device", place["gpu"] or place["processor"]),
+            ("Cores, threads", f"{place['cores']}, {place['threads']}"),
+            ("Seconds", f"{seconds:.1f}"),
+        ]
+        if kept_seconds:
+            lines.append(("Seconds, with rows of earlier runs", f"{seconds + kept_seconds:.1f}"))
+        lines += [
+            ("Peak memory", f"{memory / 2**20:.0f} MiB"),
+            ("Versions", _versions(place)),
+            ("Commit", place["git_commit"] or "not a checkout"),
+        ]
+        return table(("Run card", ""), lines)
 
     def _written_verdicts(self) -> list[dict[str, str]]:
         """The verdicts as JSON, each with an id."""
@@ -115,17 +133,26 @@ def begin(notebook: str, variables: Mapping[str, Any]) -> Chapter:
     return Chapter(notebook, check_parameters(variables))
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Markdown:
-    """A table that Jupyter and the book render; cells are turned into text as they are."""
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    lines += ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in rows]
-    return Markdown("\n".join(lines))
-
-
-def _cell(cell: object) -> str:
-    return str(cell).replace("|", "\\|").replace("\n", " ")
-
-
 def relative(path: Path) -> str:
     """A path as a reader may see it: below the working folder where possible, else its name."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else path.name
+
+
+def _sources(used: list[Origin]) -> dict[str, Any]:
+    """How many rows of studies a run made and how many it found, with where those come from."""
+    kept = [origin for origin in used if origin.source == "kept"]
+    return {
+        "fresh": len(used) - len(kept),
+        "kept": len(kept),
+        "kept_seconds": sum(origin.seconds for origin in kept),
+        "kept_commits": sorted({origin.commit or "unknown" for origin in kept}),
+        "kept_devices": sorted({origin.device for origin in kept}),
+        "kept_dates": sorted({origin.date for origin in kept}),
+    }
+
+
+def _versions(place: Mapping[str, Any]) -> str:
+    """What the run card says of the software."""
+    packages = {name: number for name, number in place["versions"].items() if number}
+    own = {"Python": place["python"], "lossless_inr_lite": place["package_version"]}
+    return ", ".join(f"{name} {number}" for name, number in (own | packages).items())

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,77 +10,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import HTML
 
+from lossless_inr_lite.companion.filmstrip import Filmstrip
 from lossless_inr_lite.companion.plots import LABELS, show_picture
 from lossless_inr_lite.files import replacing
-from lossless_inr_lite.history import Entry
-
-GROWTH = 1.03  # a frame is kept when the clock has grown by this factor since the last
-
-
-CLOCKS = ("iteration", "samples_seen", "seconds")
-
-
-class Filmstrip:
-    """A `fit` callback that keeps (entry, words) at growing intervals, and always the first and the last evaluation.
-
-    `stops` names moments by clock. `best_at` then holds, by clock, the evaluation with the fewest wrong bits of all
-    not beyond that moment, and the fit ends once all moments have passed. After `patience` seconds it no longer
-    waits for those of `samples_seen`.
-    """
-
-    def __init__(
-        self, stops: Mapping[str, float] | None = None, patience: float = math.inf
-    ) -> None:
-        self.stops, self.patience = dict(stops or {}), patience
-        self.best: tuple[Entry, np.ndarray] | None = None
-        self.best_at: dict[str, tuple[Entry, np.ndarray]] = {}
-        self.entries: list[Entry] = []
-        self.words: list[np.ndarray] = []
-        self._newest_only_stands_in = False
-        self._due = 0.0
-
-    def __call__(self, entry: Entry, words: np.ndarray) -> bool:
-        for clock, stop in self.stops.items():
-            if self.best and clock not in self.best_at and getattr(entry, clock) > stop:
-                self.best_at[clock] = self.best
-        if self.best is None or entry.wrong_bits < self.best[0].wrong_bits:
-            self.best = entry, words
-        if self._newest_only_stands_in:
-            self.entries.pop()
-            self.words.pop()
-        self.entries.append(entry)
-        self.words.append(words)
-        self._newest_only_stands_in = len(self.entries) > 2 and entry.seconds < self._due
-        if not self._newest_only_stands_in:
-            self._due = entry.seconds * GROWTH
-        awaited = self.stops.keys() - ({"samples_seen"} if entry.seconds > self.patience else set())
-        return bool(self.stops) and self.best_at.keys() >= awaited
-
-    def clock(self, name: str) -> list[float]:
-        """One field of the kept entries: "seconds", "iteration" or "samples_seen"."""
-        return [getattr(entry, name) for entry in self.entries]
-
-    def at(self, name: str, value: float) -> np.ndarray:
-        """The words that were known when that clock showed `value`; after the last frame, the last frame."""
-        return self.words[max(0, int(np.searchsorted(self.clock(name), value, side="right")) - 1)]
-
-    def save(self, path: Path) -> None:
-        """Write the frames to an .npz file."""
-        clocks = {name: np.array(self.clock(name)) for name in CLOCKS}
-        with replacing(path) as temporary, open(temporary, "wb") as file:
-            np.savez_compressed(file, words=np.stack(self.words), **clocks)  # type: ignore[arg-type]
-
-    @classmethod
-    def load(cls, path: Path) -> "Filmstrip":
-        """Frames that `save` wrote; only their clocks and words, not their errors."""
-        strip = cls()
-        with np.load(path, allow_pickle=False) as file:
-            strip.words = list(file["words"])
-            for row in zip(*(file[name].tolist() for name in CLOCKS), strict=True):
-                strip.entries.append(
-                    Entry(int(row[0]), int(row[1]), 0, row[2], 0.0, 0, 0.0, [], None)
-                )
-        return strip
 
 
 def fit_movie(

@@ -1,59 +1,61 @@
-"""Studies: many fits that differ in a few things, each kept in a file of its own, so that a stopped run goes on."""
+"""Studies: many fits that differ in a few things, each kept in a file of its own.
 
-import hashlib
+A run that was stopped goes on where it was. Rows are kept by `rows.RowCache`, and beside each row
+the frames of its fit, for movies and for questions about its course.
+"""
+
 import json
 import math
-import re
+import time
 import zipfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache
+from functools import cache, lru_cache
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 
-from lossless_inr_lite.companion.movies import CLOCKS, Filmstrip
-from lossless_inr_lite.companion.records import fit_record
+from lossless_inr_lite.companion.filmstrip import CLOCKS, Filmstrip
+from lossless_inr_lite.companion.lists import comma_list
+from lossless_inr_lite.companion.rows import RowCache, RowKey, fit_record
 from lossless_inr_lite.errors import DivergedError, InputError
-from lossless_inr_lite.files import write_json
 from lossless_inr_lite.history import Entry, History
+from lossless_inr_lite.signals import Signal, load_signal
 from lossless_inr_lite.signals.bits import rearrange_planes
+from lossless_inr_lite.signals.embedded import embedded_path
 from lossless_inr_lite.signals.metrics import signal_metrics
-from lossless_inr_lite.signals.signal import Signal, load_signal
 from lossless_inr_lite.storage.certify import certify_models
-from lossless_inr_lite.training.fit import Fit, fit
+from lossless_inr_lite.storage.fitted import Fit
+from lossless_inr_lite.training.fit import fit
 from lossless_inr_lite.training.recipes import PAPER, get_recipe, paper_at
 
 PAPER_RATE = 1e-4
 HISTORY_ROWS = 40
 LEVELS = (0.01, 0)  # of a plane's BER: rows say when each was first reached
-FITTING = (
-    "networks/*.py",
-    "formulations.py",
-    "losses.py",
-    "model.py",
-    "signals/*.py",
-    "training/*.py",
-    "companion/movies.py",
-    "companion/study.py",
-)
 KEPT_AFTER = 20.0  # seconds of fitting, at most lost when a run is stopped
+PICTURES_IN_MEMORY = 32
+SLOWER = 10  # times the reference's seconds (and some more): what a slower method may take at most
+SOME_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class Case:
-    """One fit of a study. `method` is its name in tables; the other fields as in `fit`, but for these.
+    """One fit of a study.
 
-    `size` is a picture's side, None for sound. `learning_rate` is that of the recipe "paper".
+    `method` is its name in tables; the other fields are as in `fit`, but for these. `size` is a
+    picture's side in pixels, None for the file's own and for sound. `learning_rate` is that of the
+    recipe "paper".
 
-    `stops` are moments by clock ("iteration", "samples_seen", "seconds") at which the quality of the best weights so
-    far is noted; the fit ends once all have passed, or all but "samples_seen" after `patience` seconds. Without
-    stops it ends when lossless. `planes` puts other planes in the place of the picture's own: plane i of what is
-    fitted is plane ``planes[i]`` of the picture.
+    `stops` are moments by clock ("iteration", "samples_seen", "seconds") at which the quality of
+    the best weights so far is noted. The fit ends once all have passed, or all but "samples_seen"
+    after `patience` seconds. Without stops it ends when it is lossless.
+
+    `planes` puts other planes in the place of the picture's own: plane i of what is fitted is plane
+    ``planes[i]`` of the picture.
     """
 
     method: str
@@ -76,11 +78,8 @@ class Case:
     recipe: str = "paper"
 
     def load(self) -> Signal:
-        """The picture that is fitted."""
-        signal = load_signal(self.signal, size=self.size)
-        if not self.planes:
-            return signal
-        return signal.spec.signal(rearrange_planes(signal.words, signal.num_bits, self.planes))
+        """The signal that is fitted. It is read once, until its file changes."""
+        return _load(*self._source)
 
     @property
     def label(self) -> str:
@@ -89,162 +88,214 @@ class Case:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """All fields as JSON has them, and a hash of the code that a fit depends on: rows of others are not reused."""
-        fields = {
-            name: None if value == math.inf else value for name, value in asdict(self).items()
-        }
-        return json.loads(json.dumps(fields | {"code": _code_hash()}))
+        """All fields as JSON has them; null stands for a patience without end."""
+        fields = asdict(self)
+        fields["patience"] = None if math.isinf(self.patience) else self.patience
+        return json.loads(json.dumps(fields))
+
+    @property
+    def key(self) -> RowKey:
+        """What the row of this fit belongs to."""
+        return RowKey(self.label, self.facts, _sha256(*self._source))
+
+    @property
+    def _source(self) -> tuple[str, int | None, tuple[int, ...], tuple[int, int]]:
+        """What decides the signal: its name, size and planes, and the state of its file."""
+        state = embedded_path(self.signal).stat()
+        return self.signal, self.size, tuple(self.planes), (state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=PICTURES_IN_MEMORY)
+def _load(name: str, size: int | None, planes: tuple[int, ...], _state: tuple[int, int]) -> Signal:
+    signal = load_signal(name, size=size)
+    if not planes:
+        return signal
+    return signal.spec.signal(rearrange_planes(signal.words, signal.num_bits, planes))
+
+
+@cache
+def _sha256(name: str, size: int | None, planes: tuple[int, ...], state: tuple[int, int]) -> str:
+    return _load(name, size, planes, state).sha256
 
 
 def spread(case: Case, signals: str, seeds: int = 1, parameter: str = "signals") -> list[Case]:
     """The case for every picture among the comma-separated `signals` and every seed below `seeds`.
 
-    Raises InputError, before any fit, when one cannot be read at the case's size, two have the same name, or the
-    case has no width. `parameter` is what these errors call the pictures.
+    `parameter` is what the errors call the pictures. Raises InputError, before any fit, when a
+    picture cannot be read at the case's size, two have the same name, or the case has no width.
     """
     if case.hidden_features < 1:
         raise InputError(
-            f"hidden_features is {case.hidden_features}: in a study allowed are whole numbers from 1"
+            f"hidden_features is {case.hidden_features}: in a study allowed are integers from 1"
         )
-    names = [name.strip() for name in signals.split(",") if name.strip()]
+    names = comma_list(signals)
     if not names:
         raise InputError(
-            f"{parameter} is {signals!r}: at least one picture is needed, several are separated by commas"
+            f"{parameter} is {signals!r}: at least one picture is needed, "
+            "several are separated by commas"
         )
-    loaded = [load_signal(name, size=case.size).name for name in names]
-    if twice := [name for name in loaded if loaded.count(name) > 1]:
-        raise InputError(
-            f"{parameter} holds two pictures called {twice[0]}: tables and files go by name, so rename one"
-        )
-    return [replace(case, signal=name, seed=seed) for seed in range(seeds) for name in names]
+    cases = [replace(case, signal=name) for name in names]
+    seen: set[str] = set()
+    for one in cases:
+        picture = one.load().name
+        if picture in seen:
+            raise InputError(
+                f"{parameter} holds two pictures called {picture}: "
+                "tables and files go by name, so rename one"
+            )
+        seen.add(picture)
+    return [replace(one, seed=seed) for seed in range(seeds) for one in cases]
 
 
-class _Done(NamedTuple):
+# Running -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Done:
+    """A fit that has ended, on the way to its row."""
+
     case: Case
     signal: Signal
     fit: Fit
     strip: Filmstrip
+    seconds: float
+
+
+def cache_in(folder: Path) -> RowCache:
+    """The rows of fits in a folder; all that this module reaches decides them."""
+    return RowCache(folder, (__name__,))
 
 
 def run_cases(cases: Sequence[Case], folder: Path, workers: int = 1) -> dict[str, dict[str, Any]]:
-    """Rows by label, in the order of the cases; fits whose whole row lies in `folder` are not repeated.
+    """Rows by label, in the order of the cases; what `folder` has already is not fitted again.
 
-    `workers` processes with one thread each share the work. One worker stays in this process, with all its
-    threads, and certifies short fits together.
+    `workers` processes with one thread each share the work. One worker stays in this process, with
+    all its threads, and certifies short fits together. Raises InputError, before any fit, for a row
+    that is there but cannot be read (see `RowCache.read`).
     """
     folder.mkdir(parents=True, exist_ok=True)
-    missing = [case for case in cases if _kept(case, folder) is None]
+    rows_of = cache_in(folder)
+    missing = [case for case in cases if not _is_whole(case, rows_of)]
     if workers == 1:
         _run(missing, folder)
-    else:
+    elif missing:
         with ProcessPoolExecutor(
             workers, get_context("spawn"), torch.set_num_threads, (1,)
         ) as pool:
             list(pool.map(_run, [[case] for case in missing], [folder] * len(missing)))
-    rows = {case.label: _kept(case, folder) for case in cases}
-    return {label: row for label, row in rows.items() if row is not None}
+    rows = {}
+    for case in cases:
+        row = rows_of.read(case.key)
+        if row is None:
+            raise InputError(f"the row {rows_of.path(case.key)} was removed while the study ran")
+        rows[case.label] = row
+    return rows
 
 
-def _row_path(case: Case, folder: Path) -> Path:
-    """The label, short enough for a file's name and with nothing in it that could mean a folder."""
-    safe = re.sub(r"[^\w.+-]", "_", case.label)
-    return folder / f"{safe[:80]}.{hashlib.sha256(case.label.encode()).hexdigest()[:8]}.json"
+def run_groups(
+    groups: Sequence[Sequence[Case]], folder: Path, workers: int = 1, patience: float = 1.0
+) -> dict[str, dict[str, Any]]:
+    """The first case of every group until lossless, then the others at its cost. Rows by label.
+
+    The others go on until they have used its iterations, its seconds and its samples; for the
+    samples alone no more than `patience` times its seconds.
+    """
+    rows = run_cases([reference for reference, *_ in groups], folder, workers)
+    others = []
+    for reference, *rest in groups:
+        last = rows[reference.label]["history"][-1]
+        for case in rest:
+            others.append(
+                replace(
+                    case,
+                    stops={clock: last[clock] for clock in CLOCKS},
+                    patience=patience * last["seconds"],
+                    max_seconds=SLOWER * last["seconds"] + SOME_SECONDS,
+                    max_iterations=10**9,
+                )
+            )
+    return rows | run_cases(others, folder, workers)
 
 
-def _kept(case: Case, folder: Path) -> dict[str, Any] | None:
-    """The row of exactly this case, picture and code, with its frames; None when there is none or it is damaged."""
+def film(case: Case, folder: Path) -> Filmstrip:
+    """The frames of a fit that `run_cases` has run. Raises InputError where there are none."""
+    path = _frames_path(case, cache_in(folder))
     try:
-        row = json.loads(_row_path(case, folder).read_text(encoding="utf-8"))
-        film(case, folder)
-        same = row["case"] == case.facts
-        same = same and row["signal"]["sha256"] == case.load().sha256
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
-        return None
-    return row if same else None
+        return Filmstrip.load(path)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(f"the frames {path} of {case.label} cannot be read: {error}") from error
 
 
-@cache
-def _code_hash() -> str:
-    """Of the modules that decide what a fit does."""
-    package = Path(__file__).parents[1]
-    digest = hashlib.sha256()
-    for pattern in FITTING:
-        for path in sorted(package.glob(pattern)):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+def _frames_path(case: Case, rows_of: RowCache) -> Path:
+    return rows_of.path(case.key).with_suffix(".npz")
+
+
+def _is_whole(case: Case, rows_of: RowCache) -> bool:
+    """Whether a case's row and frames are there.
+
+    Frames are written before their row: a row without them was robbed of them, and is made again.
+    """
+    return rows_of.read(case.key) is not None and _frames_path(case, rows_of).is_file()
 
 
 def _run(cases: Sequence[Case], folder: Path) -> None:
-    """Fit all, and keep what is done whenever it took longer than a new process that certifies it takes to start."""
+    """Fit all, and keep what is done as soon as it would be a pity to lose it.
+
+    That is when it took longer than a new process that certifies it takes to start.
+    """
     done: list[_Done] = []
     for case in cases:
-        signal, strip = case.load(), Filmstrip(case.stops, case.patience)
-        result = _fit(case, signal, strip)
-        if result.stopped == "interrupted":  # half a fit is no result
+        one = _fit(case)
+        if one.fit.stopped == "interrupted":  # half a fit is no result
             _keep(done, folder)
             raise KeyboardInterrupt
-        done.append(_Done(case, signal, result, strip))
-        if sum(one.fit.history.entries[-1].seconds for one in done) > KEPT_AFTER:
+        done.append(one)
+        if sum(one.seconds for one in done) > KEPT_AFTER:
             _keep(done, folder)
             done = []
     _keep(done, folder)
 
 
 def _keep(done: Sequence[_Done], folder: Path) -> None:
-    """Certify what ended without a wrong bit from its saved file, and write rows and, beside, frames as .npz."""
+    """Certify from its saved file what ended without a wrong bit; write frames, then rows."""
+    if not done:
+        return
     exact = [one for one in done if one.fit.entry.wrong_bits == 0]
+    started = time.perf_counter()
     certificates = certify_models([(one.fit, one.signal) for one in exact])
+    certifying = time.perf_counter() - started
     for one, certificate in zip(exact, certificates, strict=True):
         one.fit.certificate = certificate
+    rows_of = cache_in(folder)
     for one in done:
-        one.strip.save(_row_path(one.case, folder).with_suffix(".npz"))
-        write_json(_row_path(one.case, folder), _row(one))
+        seconds = one.seconds
+        if one.fit.entry.wrong_bits == 0:
+            seconds += certifying / len(exact)
+        one.strip.save(_frames_path(one.case, rows_of))
+        rows_of.write(one.case.key, _row(one), seconds, one.fit.device)
 
 
-def run_groups(
-    groups: Sequence[Sequence[Case]], folder: Path, workers: int = 1, patience: float = 1.0
-) -> dict[str, dict[str, Any]]:
-    """The first case of every group until lossless; then the others until they have used its iterations, its seconds
-    and its samples; for the samples alone no more than `patience` times its seconds. Rows by label.
-    """
-    rows = run_cases([reference for reference, *_ in groups], folder, workers)
-    others = []
-    for reference, *rest in groups:
-        last = rows[reference.label]["history"][-1]
-        stops = {clock: last[clock] for clock in CLOCKS}
-        most = 10 * last["seconds"] + 60  # for those whose steps are much slower
-        limits = {
-            "patience": patience * last["seconds"],
-            "max_seconds": most,
-            "max_iterations": 10**9,
-        }
-        others += [replace(case, stops=stops, **limits) for case in rest]
-    return rows | run_cases(others, folder, workers)
-
-
-def film(case: Case, folder: Path) -> Filmstrip:
-    """The frames of a fit that `run_cases` has run."""
-    return Filmstrip.load(_row_path(case, folder).with_suffix(".npz"))
-
-
-def _fit(case: Case, signal: Signal, strip: Filmstrip) -> Fit:
+def _fit(case: Case) -> _Done:
     """Fit, without a certificate yet; a diverged fit keeps its best."""
+    signal = case.load()
+    strip = Filmstrip(case.stops, case.patience)
     recipe = get_recipe(case.recipe)
     if recipe is PAPER and case.learning_rate != PAPER_RATE:
         recipe = paper_at(case.learning_rate)
+    started = time.perf_counter()
     try:
-        return fit(
+        found = fit(
             signal,
-            case.formulation,
-            case.network,
-            case.hidden_features,
-            case.hidden_layers,
-            case.tile,
-            recipe,
-            case.loss,
-            case.seed,
-            case.max_iterations,
-            case.max_seconds,
+            formulation=case.formulation,
+            network=case.network,
+            hidden_features=case.hidden_features,
+            hidden_layers=case.hidden_layers,
+            tile=case.tile,
+            recipe=recipe,
+            loss=case.loss,
+            seed=case.seed,
+            max_iterations=case.max_iterations,
+            max_seconds=case.max_seconds,
             options=dict(case.options),
             callback=strip,
             progress=False,
@@ -253,25 +304,31 @@ def _fit(case: Case, signal: Signal, strip: Filmstrip) -> Fit:
     except DivergedError as error:
         if not isinstance(error.best, Fit):
             raise
-        return error.best
+        found = error.best
+    return _Done(case, signal, found, strip, time.perf_counter() - started)
+
+
+# Rows --------------------------------------------------------------------------------------------
 
 
 def _row(done: _Done) -> dict[str, Any]:
     """The fit's record, the method, the rate, and the quality at every stop that was reached."""
-    case, strip = done.case, done.strip
-    row = fit_record(done.fit, done.signal)
-    reached = strip.best_at
-    if done.fit.stopped == "lossless" and strip.best:  # and stays so
+    case = done.case
+    strip = done.strip
+    reached = dict(strip.best_at)
+    if done.fit.stopped == "lossless" and strip.best:
+        # It stays so: the moments that it did not live to see would show the same.
         reached = dict.fromkeys(case.stops, strip.best) | reached
-    row["checkpoints"] = {clock: _quality(done.signal, *best) for clock, best in reached.items()}
-    row["history"] = _short(done.fit.history)
-    row["reached"] = {str(level): _reached(done.fit.history, level) for level in LEVELS}
-    row["case"] = case.facts
+    checkpoints = {clock: _quality(done.signal, *best) for clock, best in reached.items()}
     return {
         "method": case.method,
         "learning_rate": case.learning_rate,
         "reference": not case.stops,
-        **row,
+        **fit_record(done.fit, done.signal),
+        "checkpoints": checkpoints,
+        "history": _short(done.fit.history),
+        "reached": {str(level): _reached(done.fit.history, level) for level in LEVELS},
+        "case": case.facts,
     }
 
 
@@ -288,7 +345,10 @@ def _quality(signal: Signal, entry: Entry, words: np.ndarray) -> dict[str, Any]:
 
 
 def _reached(history: History, level: float) -> list[int | None]:
-    """The iteration at which each plane's BER was first at most `level`, least significant first; None: never."""
+    """The iteration at which each plane's BER was first at most `level`; None where it never was.
+
+    The least significant plane comes first.
+    """
     below = history.column("ber_planes") <= level
     iterations = history.column("iteration")
     return [int(iterations[plane.argmax()]) if plane.any() else None for plane in below.T]
@@ -301,6 +361,7 @@ def _short(history: History) -> list[dict[str, Any]]:
 
 
 def _rounded(value: Any) -> Any:
+    """Floats, and those in a list, to five digits."""
     if isinstance(value, list):
         return [_rounded(v) for v in value]
     return float(f"{value:.5g}") if isinstance(value, float) else value

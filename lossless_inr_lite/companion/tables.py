@@ -1,4 +1,8 @@
-"""Tables of studies: many fits by method, each cell the mean of one figure over pictures and seeds."""
+"""Tables: one way to write one, and those of studies.
+
+A study's table has a line a method, and each cell is the mean of one figure over pictures and
+seeds.
+"""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -7,71 +11,91 @@ from typing import Any
 from IPython.display import Markdown
 from matplotlib.figure import Figure
 
-from lossless_inr_lite.companion.chapter import table
 from lossless_inr_lite.companion.plots import fit_curves
+from lossless_inr_lite.companion.rows import Row
 from lossless_inr_lite.companion.statistics import Interval, interval
 from lossless_inr_lite.history import Entry, History
 
-Row = Mapping[str, Any]
 COLUMNS = {"psnr": ".2f", "ssim": ".4f", "rmse": ".4g", "ber": ".4f"}
 CLOCK_NAMES = {"iteration": "iterations", "samples_seen": "samples seen", "seconds": "seconds"}
+COST_FORMS = {"iterations": ",.0f", "samples_seen": ",.0f", "seconds": ".1f"}
+BYTE = 8  # bits
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Markdown:
+    """A table that Jupyter and the book render; cells are turned into text as they are."""
+    lines = [_line(head), "|" + "---|" * len(head), *(_line(row) for row in rows)]
+    return Markdown("\n".join(lines))
+
+
+def _line(cells: Iterable[object]) -> str:
+    texts = [str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells]
+    return "| " + " | ".join(texts) + " |"
+
+
+# Rows of a study ---------------------------------------------------------------------------------
+
+
+def in_order(rows: Iterable[Row]) -> list[Row]:
+    """Rows in the order in which they were added; a record's keys are in that of the alphabet."""
+    return sorted(rows, key=lambda row: row.get("number", 0))
 
 
 def by_method(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """Rows of a study by method, in the order in which methods first came: that of a record's keys is alphabetical."""
+    """Rows of a study by method, in the order in which methods first came."""
     groups: dict[str, list[Row]] = {}
-    for row in sorted(rows, key=lambda row: row.get("number", 0)):
+    for row in in_order(rows):
         groups.setdefault(row["method"], []).append(row)
     return groups
 
 
 def of_bits(rows: Iterable[Row], num_bits: int) -> list[Row]:
-    """The rows of pictures whose samples need that many bits in whole bytes: 15 bits are among those of 16."""
-    return [row for row in rows if -(-row["signal"]["num_bits"] // 8) * 8 == num_bits]
+    """The rows of pictures whose samples need that many bits in whole bytes.
+
+    Pictures of 15 bits are among those of 16.
+    """
+    return [row for row in rows if -(-row["signal"]["num_bits"] // BYTE) * BYTE == num_bits]
 
 
 def mean_of(rows: Iterable[Row], value: Callable[[Row], float | None]) -> Interval | None:
-    """Mean and interval of one figure over rows, without those that have none; None when no row has it."""
+    """Mean and interval of one figure over the rows that have it; None when no row has it."""
     values: dict[str, list[float]] = {}
     for row in rows:
-        if (number := value(row)) is not None:
+        number = value(row)
+        if number is not None:
             values.setdefault(row["signal"]["sha256"], []).append(number)
     return interval(values) if values else None
 
 
 def means(rows: Iterable[Row], cost: str) -> dict[str, float]:
     """Mean cost of the methods whose every fit became lossless."""
-    return {
-        method: interval.mean
-        for method, group in by_method(rows).items()
-        if all(row["lossless"] for row in group)
-        and (interval := mean_of(group, lambda row: row[cost]))
-    }
+    found = {}
+    for method, group in by_method(rows).items():
+        mean = mean_of(group, lambda row: row[cost])
+        if mean and all(row["lossless"] for row in group):
+            found[method] = mean.mean
+    return found
 
 
 def quality(row: Row, clock: str) -> Mapping[str, Any] | None:
-    """All metrics of one checkpoint: the best weights not beyond the reference's end; of the reference, its end."""
+    """All metrics of one checkpoint; None where a fit did not reach it.
+
+    That is the best weights not beyond the reference's end; of the reference, its end.
+    """
     return row["metrics"] if row["reference"] else row["checkpoints"].get(clock)
 
 
+def _qualities(rows: Iterable[Row], clock: str) -> list[Mapping[str, Any]]:
+    """`quality` of the rows that reached the checkpoint."""
+    found = [quality(row, clock) for row in rows]
+    return [metrics for metrics in found if metrics]
+
+
 def quality_table(rows: Iterable[Row], clock: str) -> Markdown:
-    """Table 1 at equal `clock`: means over the fits of each method; every row's figures are of the same weights."""
-    lines = []
-    for method, group in by_method(rows).items():
-        found = [q for row in group if (q := quality(row, clock))]
-        if not found:
-            lines.append((method, len(group), "not reached", "", "", "", "", ""))
-            continue
-        exact = sum(q["ber"] == 0 for q in found)
-        lines.append(
-            (
-                method,
-                len(found),
-                exact,
-                *(_mean([q[name] for q in found], form) for name, form in COLUMNS.items()),
-                f"{sum(row['model']['num_parameters'] for row in group) / len(group):,.0f}",
-            )
-        )
+    """Table 1 at equal `clock`: means over the fits of each method.
+
+    Every row's figures are of the same weights.
+    """
     head = (
         "method",
         "fits",
@@ -82,53 +106,55 @@ def quality_table(rows: Iterable[Row], clock: str) -> Markdown:
         "BER",
         "parameters",
     )
+    lines = []
+    for method, group in by_method(rows).items():
+        found = _qualities(group, clock)
+        if not found:
+            lines.append((method, len(group), "not reached", "", "", "", "", ""))
+            continue
+        exact = sum(metrics["ber"] == 0 for metrics in found)
+        cells = [
+            _mean([metrics[name] for metrics in found], form) for name, form in COLUMNS.items()
+        ]
+        parameters = sum(row["model"]["num_parameters"] for row in group) / len(group)
+        lines.append((method, len(found), exact, *cells, f"{parameters:,.0f}"))
     return table(head, lines)
 
 
 def quality_facts(rows: Iterable[Row]) -> dict[str, Any]:
-    """The tables' counts and mean BER for pages to quote: bits -> method -> clock -> fits, exact, ber."""
-    rows, facts = list(rows), {}
+    """The tables' counts and mean BER for pages to quote.
+
+    They stand by bits, method and clock, as "fits", "exact" and "ber". Depths without pictures and
+    clocks that no fit reached are left out.
+    """
+    rows = list(rows)
+    facts: dict[str, Any] = {}
     for num_bits in (8, 16, 24, 32):
-        if not of_bits(rows, num_bits):
-            continue
-        facts[str(num_bits)] = {
-            method: {
-                clock: _counts(found)
-                for clock in CLOCK_NAMES
-                if (found := [q for row in group if (q := quality(row, clock))])
-            }
-            for method, group in by_method(of_bits(rows, num_bits)).items()
-        }
+        for method, group in by_method(of_bits(rows, num_bits)).items():
+            of_method = facts.setdefault(str(num_bits), {}).setdefault(method, {})
+            for clock in CLOCK_NAMES:
+                found = _qualities(group, clock)
+                if found:
+                    of_method[clock] = _counts(found)
     return facts
 
 
 def _counts(found: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    errors = [q["ber"] for q in found]
+    errors = [metrics["ber"] for metrics in found]
     return {"fits": len(errors), "exact": errors.count(0), "ber": sum(errors) / len(errors)}
 
 
 def _mean(values: Sequence[float | None], form: str) -> str:
-    """Mean of those that are finite; nothing when none is, as SSIM of pictures smaller than its window."""
+    """Mean of those that are finite; "-" when none is, as SSIM of pictures below its window."""
     finite = [value for value in values if value is not None]
     return format(sum(finite) / len(finite), form) if finite else "-"
 
 
 def arrival_table(rows: Iterable[Row]) -> Markdown:
-    """What every method needed to become lossless: means and 95 % intervals over the fits that did."""
-    lines = []
-    for method, group in by_method(rows).items():
-        arrived = [row for row in group if row["lossless"]]
-        cells = [
-            mean_of(arrived, lambda row, c=cost: row[c])
-            for cost in ("iterations", "samples_seen", "seconds")
-        ]
-        texts = [
-            c.text(f) if c else "-" for c, f in zip(cells, (",.0f", ",.0f", ".1f"), strict=True)
-        ]
-        worst = max(row["metrics"]["ber"] for row in group)
-        lines.append(
-            (method, f"{len(arrived)} of {len(group)}", *texts, f"{worst:.4f}" if worst else "0")
-        )
+    """What every method needed to become lossless.
+
+    These are means and 95 % intervals over the fits that did.
+    """
     head = (
         "method",
         "certified lossless",
@@ -137,11 +163,24 @@ def arrival_table(rows: Iterable[Row]) -> Markdown:
         "seconds",
         "largest BER at the end",
     )
+    lines = []
+    for method, group in by_method(rows).items():
+        arrived = [row for row in group if row["lossless"]]
+        costs = []
+        for cost, form in COST_FORMS.items():
+            mean = mean_of(arrived, lambda row, cost=cost: row[cost])
+            costs.append(mean.text(form) if mean else "-")
+        worst = max(row["metrics"]["ber"] for row in group)
+        share = f"{len(arrived)} of {len(group)}"
+        lines.append((method, share, *costs, f"{worst:.4f}" if worst else "0"))
     return table(head, lines)
 
 
 def sweep_table(table_of: Mapping[str, Mapping[float, float]], what: str = "rate") -> Markdown:
-    """BER of every method at every rate of the sweep, or `what` else was swept, the best in bold."""
+    """BER of every method at every rate of the sweep, the best in bold.
+
+    `what` names what was swept where that is not the rate.
+    """
     rates = sorted({rate for errors in table_of.values() for rate in errors})
     lines = []
     for method, errors in table_of.items():
@@ -153,31 +192,32 @@ def sweep_table(table_of: Mapping[str, Mapping[float, float]], what: str = "rate
 
 def course(rows: Iterable[Row]) -> Figure:
     """BER and PSNR of the first picture's first seed, a line a method."""
-    rows = sorted(rows, key=lambda row: row.get("number", 0))
-    first = {
-        row["method"]: row
-        for row in rows
-        if (row["signal"]["name"], row["seed"]) == (rows[0]["signal"]["name"], rows[0]["seed"])
-    }
+    ordered = in_order(rows)
+    first = ordered[0]
+    same = [
+        row
+        for row in ordered
+        if row["signal"]["name"] == first["signal"]["name"] and row["seed"] == first["seed"]
+    ]
     return fit_curves(
-        {m: history(row) for m, row in first.items()},
-        {m: row["lossless"] for m, row in first.items()},
+        {row["method"]: history(row) for row in same},
+        {row["method"]: row["lossless"] for row in same},
     )
 
 
 def history(row: Row) -> History:
-    """The course of a fit as the plots take it."""
+    """The course of a fit as the plots take it; what a row leaves out is 0."""
     entries = [
         Entry(
-            h["iteration"],
-            h["samples_seen"],
-            0,
-            h["seconds"],
-            0.0,
-            0,
-            h["ber"],
-            h["ber_planes"],
-            h["psnr"],
+            iteration=h["iteration"],
+            samples_seen=h["samples_seen"],
+            flops=0,
+            seconds=h["seconds"],
+            loss=0.0,
+            wrong_bits=0,
+            ber=h["ber"],
+            ber_planes=h["ber_planes"],
+            psnr=h["psnr"],
         )
         for h in row["history"]
     ]
@@ -185,31 +225,36 @@ def history(row: Row) -> History:
 
 
 def cost_text(cost: float) -> str:
-    """A mean cost as tables and verdicts show it; an infinite one belongs to a method that did not always arrive."""
+    """A mean cost as tables and verdicts show it.
+
+    An infinite one belongs to a method that did not always arrive.
+    """
     return "not lossless" if math.isinf(cost) else f"{cost:,.0f}"
 
 
 def heading(text: str, rows: Sequence[Row]) -> Markdown:
     """A line above a table, with the number of pictures and seeds behind it."""
-    pictures, seeds = {row["signal"]["sha256"] for row in rows}, {row["seed"] for row in rows}
+    pictures = {row["signal"]["sha256"] for row in rows}
+    seeds = {row["seed"] for row in rows}
     return Markdown(f"**{text}** ({len(pictures)} pictures, {len(seeds)} seeds)")
 
 
+# Committed records -------------------------------------------------------------------------------
+
+
 def recorded_verdicts(record: Mapping[str, Any] | None) -> Markdown:
-    """The verdicts of a committed record as a chapter shows its own; a line that says so where there is none."""
+    """The verdicts of a committed record as a chapter shows its own.
+
+    Where there is none, a line that says so.
+    """
     if record is None:
         return Markdown("*No averages are recorded yet: run this chapter at profile cpu.*")
     head = ("Item", "Claim", "Paper", "Ours, recorded", "Tolerance", "Verdict")
-    return table(
-        head,
-        [
-            (
-                *(v[field] for field in ("item", "claim", "paper", "ours", "tolerance")),
-                f"**{v['verdict']}**",
-            )
-            for v in record["verdicts"]
-        ],
-    )
+    lines = []
+    for said in record["verdicts"]:
+        cells = [said[field] for field in ("item", "claim", "paper", "ours", "tolerance")]
+        lines.append((*cells, f"**{said['verdict']}**"))
+    return table(head, lines)
 
 
 def where(record: Mapping[str, Any]) -> Markdown:
