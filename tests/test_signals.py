@@ -19,6 +19,7 @@ from PIL import Image
 import lossless_inr_lite as lil
 from lossless_inr_lite import InputError
 from lossless_inr_lite.signals import area_resample, write_audio, write_image
+from lossless_inr_lite.signals.audio_files import SUBTYPES
 from lossless_inr_lite.signals.bits import sample_dtype
 from lossless_inr_lite.signals.image_files import check_image_output
 from lossless_inr_lite.signals.metrics import ssim
@@ -235,6 +236,32 @@ def test_sound_survives_writing_and_reading(tmp_path, rng, subtype, channels):
     assert (signal.num_bits, signal.sample_rate, signal.subtype) == (num_bits, 12345, subtype)
     expected = samples if subtype == "FLOAT" else samples.astype(signal.samples.dtype)
     assert signal.samples.tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32"])
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_integer_wav_is_the_same_sound_without_soundfile(
+    tmp_path, rng, monkeypatch, subtype, channels
+):
+    num_bits = SUBTYPES[subtype].num_bits
+    limit = 2 ** (num_bits - 1)
+    samples = rng.integers(-limit, limit, (51, channels)).astype(np.int32)
+    write_audio(tmp_path / "usual.wav", samples, num_bits, 12345, subtype)
+    with monkeypatch.context() as hidden:
+        hidden.setitem(sys.modules, "soundfile", None)
+        write_audio(tmp_path / "plain.wav", samples, num_bits, 12345, subtype)
+    usual = lil.load_audio(tmp_path / "usual.wav")
+    plain = lil.load_audio(tmp_path / "plain.wav")
+    assert np.array_equal(plain.samples, samples)
+    assert plain.spec.facts == usual.spec.facts
+
+
+@pytest.mark.parametrize(("name", "subtype"), [("s.flac", "PCM_16"), ("s.wav", "FLOAT")])
+def test_other_sound_is_not_written_without_soundfile(tmp_path, monkeypatch, name, subtype):
+    monkeypatch.setitem(sys.modules, "soundfile", None)
+    with pytest.raises(InputError, match="writing sound needs the package soundfile"):
+        write_audio(tmp_path / name, np.zeros((9, 1), np.float32), 32, 8000, subtype)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_flac_and_its_limits(tmp_path, rng):

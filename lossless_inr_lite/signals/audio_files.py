@@ -1,5 +1,9 @@
-"""Sound files in and out through libsndfile, in the samples and the subtype that the file has."""
+"""Sound files in and out through libsndfile, in the samples and the subtype that the file has.
 
+soundfile, which brings libsndfile, is imported when it is first needed.
+"""
+
+import wave
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -32,6 +36,8 @@ SUBTYPES: dict[str, Subtype] = {
     "PCM_32": Subtype(32, "int32"),
     "FLOAT": Subtype(32, "float32"),
 }
+# Bytes a sample of what the standard library writes into WAV files.
+PLAIN_WAV_BYTES = {"PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4}
 
 
 @dataclass(frozen=True)
@@ -79,9 +85,12 @@ def write_audio(
 
     Raises InputError when the format cannot hold them.
     """
-    soundfile = _soundfile()
     path = Path(path)
     check_audio_output(path, subtype)
+    if _only_plain_wav(path, subtype):
+        _write_plain_wav(path, samples, sample_rate, subtype)
+        return
+    soundfile = _soundfile()
     dtype = SUBTYPES[subtype].dtype
     typed = samples.astype(dtype)
     if dtype != "float32":
@@ -101,6 +110,8 @@ def check_audio_output(path: Path, subtype: str) -> None:
         raise InputError(
             f"cannot write sound as {path.name!r}: allowed suffixes are {', '.join(SUFFIXES)}"
         )
+    if _only_plain_wav(path, subtype):
+        return
     container = path.suffix[1:].upper()
     if not _soundfile().check_format(container, subtype):
         other = ".wav" if container == "FLAC" else ".flac"
@@ -112,6 +123,31 @@ def _soundfile() -> ModuleType:
     with importing("soundfile", "reading and writing sound"):
         import soundfile
     return soundfile
+
+
+def _only_plain_wav(path: Path, subtype: str) -> bool:
+    """Whether soundfile is missing, and the standard library can write the file in its place.
+
+    So a recording that was saved as integers can be restored with numpy alone.
+    """
+    try:
+        _soundfile()
+    except InputError:
+        return path.suffix.lower() == ".wav" and subtype in PLAIN_WAV_BYTES
+    return False
+
+
+def _write_plain_wav(path: Path, samples: np.ndarray, sample_rate: int, subtype: str) -> None:
+    width = PLAIN_WAV_BYTES[subtype]
+    integers = samples.astype("<i4")
+    if subtype == "PCM_U8":
+        integers += 128  # the only unsigned one
+    lowest_bytes = np.ascontiguousarray(integers).view(np.uint8).reshape(*samples.shape, 4)
+    with replacing(path) as temporary, wave.open(str(temporary), "wb") as file:
+        file.setnchannels(samples.shape[1])
+        file.setsampwidth(width)
+        file.setframerate(sample_rate)
+        file.writeframes(lowest_bytes[..., :width].tobytes())
 
 
 def _check_kind(path: Path) -> None:
