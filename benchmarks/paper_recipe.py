@@ -83,7 +83,7 @@ def _fit(
         )
     fit = lil.fit(
         signal,
-        formulation,
+        formulation=formulation,
         hidden_features=options.hidden_features,
         recipe="paper",
         max_iterations=limit,

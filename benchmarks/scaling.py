@@ -119,11 +119,11 @@ def _fit(signal: lil.Signal, tile: int | None, steps: int | None) -> lil.Fit:
     first = {"first_omega_0": 2.0 * max(posed.tile_sides(signal.spec))}
     return lil.fit(
         signal,
-        "bit_heads",
-        "siren",
-        width,
-        2,
-        tile,
+        formulation="bit_heads",
+        network="siren",
+        hidden_features=width,
+        hidden_layers=2,
+        tile=tile,
         max_iterations=steps,
         options=first,
         certify=False,

@@ -38,11 +38,11 @@ def main() -> None:
         for seed in range(options.seeds):
             fit = lil.fit(
                 signal,
-                "bit_heads",
-                "siren",
-                width,
-                2,
-                tile,
+                formulation="bit_heads",
+                network="siren",
+                hidden_features=width,
+                hidden_layers=2,
+                tile=tile,
                 seed=seed,
                 max_seconds=options.max_seconds,
                 options={"first_omega_0": 64.0},

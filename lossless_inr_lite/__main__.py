@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from lossless_inr_lite.architecture import Architecture
 from lossless_inr_lite.codec.files import compress_files, decompress_file
 from lossless_inr_lite.devices import DEVICES
 from lossless_inr_lite.errors import DivergedError, InputError
@@ -34,9 +35,9 @@ from lossless_inr_lite.signals.signal import MAX_SAMPLES, Signal, load_image, lo
 from lossless_inr_lite.storage.certify import certify, check_output, read_certificate, save
 from lossless_inr_lite.storage.saved import SUFFIXES, read_model
 from lossless_inr_lite.storage.trits import check_packable
-from lossless_inr_lite.training.fit import Fit, choose_architecture, fit
+from lossless_inr_lite.training.fit import Fit, fit
 from lossless_inr_lite.training.long_sound import fit_long, forget_parts, is_long
-from lossless_inr_lite.training.recipes import RECIPES, Choice, get_recipe
+from lossless_inr_lite.training.recipes import RECIPES, get_recipe
 from lossless_inr_lite.version import __version__
 
 DONE, DIFFERENT, BAD_INPUT, BUDGET_ENDED = 0, 1, 2, 3
@@ -84,8 +85,8 @@ def fit_command(
 
 def _check_trits(source: Signal, plan: dict[str, Any]) -> None:
     """Raise InputError, before any work, when what will be fitted could not be saved as .trits."""
-    choice = Choice(**{name: plan.get(name) for name in Choice.__dataclass_fields__})
-    architecture = choose_architecture(get_recipe(plan["recipe"]), source, choice, plan["loss"])
+    choice = Architecture(**{name: plan.get(name) for name in vars(Architecture())})
+    architecture = get_recipe(plan["recipe"]).complete(choice, source.spec)
     check_packable(architecture, source.spec)
     build_shape(architecture, source.spec)
 
@@ -93,7 +94,7 @@ def _check_trits(source: Signal, plan: dict[str, Any]) -> None:
 def _fitted(source: Signal, parts: Path, plan: dict[str, Any]) -> Fit:
     """Long sound goes part by part, and a command that was stopped goes on from what lies in `parts`."""
     bounded = plan["max_iterations"] is not None or plan["chunk_samples"] is not None
-    choice = Choice(**{name: plan.get(name) for name in Choice.__dataclass_fields__})
+    choice = Architecture(**{name: plan.get(name) for name in vars(Architecture())})
     if plan["recipe"] != "fast" or bounded or not is_long(source, choice):
         return fit(source, certify=False, **plan)
     kept = {

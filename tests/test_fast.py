@@ -13,13 +13,7 @@ from lossless_inr_lite.formulations import get_formulation
 from lossless_inr_lite.model import build_model
 from lossless_inr_lite.networks.registry import num_parameters
 from lossless_inr_lite.training.fast import Fast, _Wave
-from lossless_inr_lite.training.recipes import (
-    Choice,
-    Chosen,
-    default_tile,
-    fast_choice,
-    parameter_budget,
-)
+from lossless_inr_lite.training.recipes import FAST, default_tile, parameter_budget
 
 
 def photo(name, num_bits, size, seed=0):
@@ -57,22 +51,16 @@ def test_tiles_cover_every_position_and_are_not_smaller_than_asked(height, width
 )
 def test_the_choice_stays_within_the_papers_size(shape, num_bits, most):
     spec = SignalSpec("s", shape, num_bits)
-    full = fast_choice(spec, Choice())
-    architecture = Architecture(
-        full.formulation,
-        full.network,
-        full.hidden_features,
-        full.hidden_layers,
-        "bce",
-        full.tile,
-        full.options,
-    )
+    architecture = FAST.complete(Architecture(), spec)
     with torch.device("meta"):
         size = num_parameters(build_model(architecture, spec, seed=None).network)
     assert size <= parameter_budget(spec)
     assert most is None or size <= most
     assert size > 0.95 * parameter_budget(spec)
-    assert np.prod(get_formulation(full.formulation, full.tile).tile_sides(spec)) >= 1024
+    assert (
+        np.prod(get_formulation(architecture.formulation, architecture.tile).tile_sides(spec))
+        >= 1024
+    )
 
 
 @pytest.mark.parametrize(
@@ -86,10 +74,10 @@ def test_tiles_of_thin_pictures_hold_1024_pixels_too(shape):
 
 def test_what_the_user_sets_is_honoured():
     spec = SignalSpec("s", (64, 64, 3), 8)
-    full = fast_choice(spec, Choice("bit_coordinate", "siren", 40, 3, 16, {"omega_0": 20.0}))
-    assert full == Chosen("bit_coordinate", "siren", 40, 3, 16, {"omega_0": 20.0})
-    assert fast_choice(spec, Choice(hidden_layers=4)).hidden_layers == 4
-    assert fast_choice(spec, Choice(formulation="bit_coordinate")).tile is None
+    whole = Architecture("bit_coordinate", "siren", 40, 3, "mse", 16, {"omega_0": 20.0})
+    assert FAST.complete(whole, spec) == whole
+    assert FAST.complete(Architecture(hidden_layers=4), spec).hidden_layers == 4
+    assert FAST.complete(Architecture(formulation="bit_coordinate"), spec).tile is None
 
 
 def test_a_picture_in_tiles_is_certified_from_its_file(tmp_path):
@@ -145,7 +133,15 @@ def test_sound_of_16_bits():
 @pytest.mark.parametrize("layers", [2, 5])
 def test_the_papers_formulation_and_depth_arrive_too(layers):
     picture = lil.load_image("astronaut", size=16)
-    fit = lil.fit(picture, "bit_coordinate", "siren", 64, layers, certify=False, max_seconds=60)
+    fit = lil.fit(
+        picture,
+        formulation="bit_coordinate",
+        network="siren",
+        hidden_features=64,
+        hidden_layers=layers,
+        certify=False,
+        max_seconds=60,
+    )
     assert fit.stopped == "lossless"
 
 
@@ -190,5 +186,5 @@ def test_the_same_seed_gives_the_same_weights():
 
 def test_a_margin_is_left(monkeypatch):
     fit = lil.fit(lil.load_image("astronaut", size=32), certify=False)
-    _, margin = fit.model.decode(dtype=torch.float64)
+    _, margin = fit.model.decode(precision="float64")
     assert margin > 0.9 * Fast().margin

@@ -40,7 +40,9 @@ def test_certify_refuses_another_signal(tmp_path, tiny, tiny_fit):
 @pytest.mark.parametrize("formulation", ["amplitude", "bit_coordinate", "bit_heads"])
 @pytest.mark.parametrize("loss", ["bce", "sigmoid_bce", "mse"])
 def test_every_formulation_learns_with_every_loss(tiny, formulation, loss):
-    fit = lil.fit(tiny, formulation, loss=loss, max_iterations=400, certify=False, **SMALL)
+    fit = lil.fit(
+        tiny, formulation=formulation, loss=loss, max_iterations=400, certify=False, **SMALL
+    )
     first, last = fit.history.entries[0], fit.history.entries[-1]
     assert last.loss < first.loss
     assert fit.entry.ber < first.ber - 0.05
@@ -111,7 +113,7 @@ def test_a_loss_that_is_not_finite_names_iteration_and_recipe_and_keeps_the_best
         calls.append(1)
         return healthy(outputs, targets) * (float("nan") if len(calls) > 5 else 1.0)
 
-    monkeypatch.setitem(LOSSES, "mse", Loss("mse", poisoned, logits=False))
+    monkeypatch.setitem(LOSSES, "mse", Loss("mse", poisoned))
     with pytest.raises(lil.DivergedError, match=r"recipe paper is nan at iteration 5") as error:
         lil.fit(tiny, loss="mse", certify=False, **SMALL)
     assert isinstance(error.value.best, lil.Fit)
@@ -124,11 +126,11 @@ def test_decisions_that_hang_on_rounding_are_not_taken_for_lossless(tiny, monkey
     """When float64 disagrees the fit goes on."""
     original, refused = full_batch.confirmed, []
 
-    def refuse_once(run, chunk):
+    def refuse_once(run):
         if not refused:
             refused.append(run.iteration)
             return False
-        return original(run, chunk)
+        return original(run)
 
     monkeypatch.setattr(full_batch, "confirmed", refuse_once)
     fit = lil.fit(tiny, certify=False, seed=1, **SMALL)
@@ -156,9 +158,9 @@ def test_decisions_that_hang_on_rounding_are_not_taken_for_lossless(tiny, monkey
         ({"tile": 5}, "tile is 5: allowed are 1 to 4"),
         (
             {"hidden_features": 400_000},
-            "hidden_features is 400000: allowed are whole numbers from 1 to 65536",
+            "hidden_features is 400000: allowed are integers from 1 to 65536",
         ),
-        ({"hidden_layers": 65}, "hidden_layers is 65: allowed are whole numbers from 1 to 64"),
+        ({"hidden_layers": 65}, "hidden_layers is 65: allowed are integers from 1 to 64"),
         ({"formulation": ""}, "unknown formulation ''"),
         ({"hidden_features": 65_536}, r"needs about [\d.]+ GiB and [\d.]+ GiB are free.*--size"),
     ],
@@ -178,7 +180,12 @@ def test_an_absent_gpu_is_an_error(tiny):
 def test_sound_and_floats_become_lossless_too(rng):
     sound = lil.Signal(rng.standard_normal((20, 2)).astype(np.float32), 32, "noise", 8000, "FLOAT")
     fit = lil.fit(
-        sound, "bit_heads", hidden_features=64, hidden_layers=1, recipe="paper", max_seconds=60
+        sound,
+        formulation="bit_heads",
+        hidden_features=64,
+        hidden_layers=1,
+        recipe="paper",
+        max_seconds=60,
     )
     assert fit.lossless
     assert fit.model.signal().samples.tobytes() == sound.samples.tobytes()

@@ -24,10 +24,10 @@ def sound():
 def test_every_network_poses_every_problem(tmp_path, name, formulation, signal):
     fit = lil.fit(
         signal,
-        formulation,
-        name,
-        5,
-        1,
+        formulation=formulation,
+        network=name,
+        hidden_features=5,
+        hidden_layers=1,
         recipe="paper",
         max_iterations=2,
         options=OPTIONS[name],
@@ -51,11 +51,11 @@ def test_fast_makes_a_tiny_picture_lossless(name, formulation, tile):
     samples = np.random.default_rng(0).integers(0, 16, (6, 6, 1)).astype(np.uint8)
     fit = lil.fit(
         lil.Signal(samples, 4, "noise"),
-        formulation,
-        name,
-        30,
-        2,
-        tile,
+        formulation=formulation,
+        network=name,
+        hidden_features=30,
+        hidden_layers=2,
+        tile=tile,
         certify=False,
         max_seconds=20,
     )
@@ -68,10 +68,10 @@ def test_fast_has_a_rate_for_relu(name):
     """At the rate of a bounded activation the second does not arrive."""
     fit = lil.fit(
         lil.load_image("astronaut", size=12),
-        "bit_heads",
-        name,
-        48,
-        2,
+        formulation="bit_heads",
+        network=name,
+        hidden_features=48,
+        hidden_layers=2,
         certify=False,
         max_iterations=300,
     )

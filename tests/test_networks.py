@@ -526,7 +526,14 @@ def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("files")
     fits = {
         name: lil.fit(
-            signal, "bit_heads", name, 4, 1, recipe="paper", max_iterations=1, certify=False
+            signal,
+            formulation="bit_heads",
+            network=name,
+            hidden_features=4,
+            hidden_layers=1,
+            recipe="paper",
+            max_iterations=1,
+            certify=False,
         )
         for name in ("instant_ngp", "diner", "relu_pe", "gauss")
     }

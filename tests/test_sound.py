@@ -348,11 +348,11 @@ def test_every_method_has_as_many_weights_and_fewer_than_bits(tmp_path):
     for case in cases:
         fit = lil.fit(
             case.load(),
-            case.formulation,
-            case.network,
-            case.hidden_features,
-            case.hidden_layers,
-            case.tile,
+            formulation=case.formulation,
+            network=case.network,
+            hidden_features=case.hidden_features,
+            hidden_layers=case.hidden_layers,
+            tile=case.tile,
             max_iterations=1,
             options=dict(case.options),
             certify=False,

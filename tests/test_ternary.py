@@ -24,10 +24,10 @@ from lossless_inr_lite.networks.integer_tables import gelu_table, sine_table
 from lossless_inr_lite.networks.problem import Problem
 from lossless_inr_lite.networks.ternary import BitLinear, normalised
 from lossless_inr_lite.networks.ternary_layout import plane_waves
-from lossless_inr_lite.signals.coords import axis, whole_axis
+from lossless_inr_lite.signals.coords import axis, integer_axis
 from lossless_inr_lite.storage import trit_coding as trits
 from lossless_inr_lite.storage import trits as ternary_file
-from lossless_inr_lite.storage.certify import certificate_path
+from lossless_inr_lite.storage.certificate import certificate_path, read_certificate
 from lossless_inr_lite.storage.integers import masked_sums, packed_bits, square_root
 from lossless_inr_lite.training.quantisation import (
     CoarseLinear,
@@ -36,7 +36,7 @@ from lossless_inr_lite.training.quantisation import (
     in_training,
     rounded,
 )
-from lossless_inr_lite.training.recipes import TERNARY, Choice
+from lossless_inr_lite.training.recipes import TERNARY
 
 PICTURE = lil.Signal(
     np.random.default_rng(0).integers(0, 16, (6, 5, 2)).astype(np.uint8), 4, "noise"
@@ -111,7 +111,7 @@ def test_tables_are_the_rounded_functions():
 @pytest.mark.parametrize("length", [*range(1, 300), 511, 512, 1000, 1023, 1024])
 def test_integer_coordinates_are_the_rounded_ones(length):
     floats = axis(length).astype(np.float32).astype(np.float64)
-    assert np.array_equal(whole_axis(length), np.rint(floats * 2**14).astype(np.int64))
+    assert np.array_equal(integer_axis(length), np.rint(floats * 2**14).astype(np.int64))
 
 
 @given(st.integers(0, 2**62 - 1))
@@ -177,16 +177,16 @@ def test_training_and_decoding_are_one_forward_pass(formulation, tile):
     trained = model(formulation, tile=tile)
     words, margin = ternary_file.packed(trained).decode(batch=7)
     assert margin >= 0.5
-    for dtype, batch in ((torch.float32, 8192), (torch.float64, 3)):
-        assert np.array_equal(trained.decode(batch, dtype)[0], words)
+    for precision, batch in (("float32", 8192), ("float64", 3)):
+        assert np.array_equal(trained.decode(batch, precision)[0], words)
 
 
 def test_batches_and_precisions_do_not_matter_to_the_decoder():
     packed = ternary_file.packed(model())
     ways = [
-        packed.decode(batch, dtype)
+        packed.decode(batch, precision)
         for batch in (1, 5, 10**6)
-        for dtype in (torch.float32, torch.float64)
+        for precision in ("float32", "float64")
     ]
     assert all(np.array_equal(words, ways[0][0]) and margin == ways[0][1] for words, margin in ways)
 
@@ -303,11 +303,11 @@ def resigned(data, change):
         ({"shape": [16384, 16384, 1], "tile": 1}, "multipliers|bytes are not"),
         ({"network": "siren", "options": {}}, "a siren with formulation .* cannot be saved"),
         ({"loss": "mse"}, "and loss mse cannot be saved"),
-        ({"network": "nothing"}, "unknown network"),
+        ({"network": "nothing"}, "a nothing with formulation .* cannot be saved"),
         ({"options": {"num_waves": 1e9}}, "num_waves of ternary"),
-        ({"num_bits": 99}, "bad header: num_bits"),
+        ({"num_bits": 99}, "the header of bad.trits is wrong at num_bits: it is 99"),
         ({"formulation": "bit_coordinate_x2"}, "bit_coordinate_x2 and loss bce cannot be saved"),
-        ({"surprise": 1}, "bad header: surprise"),
+        ({"surprise": 1}, "the header of bad.trits is wrong at surprise: no such field"),
     ],
 )
 def test_hostile_headers_are_refused_before_anything_is_allocated(
@@ -324,13 +324,23 @@ def test_a_header_that_inflates_without_end_is_refused(fitted, tmp_path):
     data = lil.save(fitted, tmp_path / "noise.trits").read_bytes()
     bad = tmp_path / "bad.trits"
     bad.write_bytes(resigned(data, lambda facts: facts.update(name="x" * 10_000_000)))
-    with pytest.raises(lil.FileFormatError, match="header cannot be read"):
+    with pytest.raises(
+        lil.FileFormatError,
+        match="the header of bad.trits is larger than 16384 bytes when it is inflated",
+    ):
         lil.read_model(bad)
 
 
 def test_other_networks_are_not_saved_as_trits(tmp_path):
     floats = lil.fit(
-        PICTURE, "bit_heads", "siren", 8, 1, recipe="paper", max_iterations=1, certify=False
+        PICTURE,
+        formulation="bit_heads",
+        network="siren",
+        hidden_features=8,
+        hidden_layers=1,
+        recipe="paper",
+        max_iterations=1,
+        certify=False,
     )
     with pytest.raises(
         lil.InputError,
@@ -346,7 +356,14 @@ def test_sides_and_widths_that_would_not_be_exact_are_refused():
     ):
         model(width=5000)
     with pytest.raises(lil.InputError, match="on a side of 2000 is too large"):
-        lil.fit(sound(2000), "bit_heads", "ternary", 8, 1, recipe="paper")
+        lil.fit(
+            sound(2000),
+            formulation="bit_heads",
+            network="ternary",
+            hidden_features=8,
+            hidden_layers=1,
+            recipe="paper",
+        )
 
 
 def sound(length):
@@ -355,7 +372,7 @@ def sound(length):
 
 @pytest.mark.parametrize("length", [1025, 2000, 4999, 9000])
 def test_the_recipe_cuts_long_signals_into_tiles(length):
-    chosen = TERNARY.choose(sound(length).spec, Choice())
+    chosen = TERNARY.complete(Architecture(), sound(length).spec)
     assert chosen.tile is not None
     assert (
         max(get_formulation(chosen.formulation, chosen.tile).tile_sides(sound(length).spec)) <= 1024
@@ -369,8 +386,8 @@ def test_the_recipe_cuts_long_signals_into_tiles(length):
             {"network": "siren"},
             "the recipe ternary trains the network ternary, and siren was asked for",
         ),
-        ({"hidden_layers": 0}, "hidden_layers is 0: allowed are whole numbers from 1"),
-        ({"hidden_features": "8"}, "hidden_features is '8': allowed are whole numbers from 1"),
+        ({"hidden_layers": 0}, "hidden_layers is 0: allowed are integers from 1"),
+        ({"hidden_features": "8"}, "hidden_features is '8': allowed are integers from 1"),
         ({"formulation": ""}, "unknown formulation ''"),
     ],
 )
@@ -397,19 +414,27 @@ def test_what_cannot_be_packed_is_refused_before_training(tmp_path, capsys, furt
     assert not list(tmp_path.iterdir())
 
 
-def test_both_forms_keep_their_certificates(fitted, tmp_path):
-    paths = [lil.save(fitted, tmp_path / f"noise{suffix}") for suffix in (".trits", ".safetensors")]
-    assert [certificate_path(path).name for path in paths] == ["noise.trits.json", "noise.json"]
-    assert all(certificate_path(path).is_file() for path in paths)
+@pytest.mark.parametrize(
+    ("suffix", "beside"), [(".trits", "noise.trits.json"), (".safetensors", "noise.json")]
+)
+def test_either_form_has_the_certificate_of_its_own_weights(fitted, tmp_path, suffix, beside):
+    path = lil.save(fitted, tmp_path / f"noise{suffix}")
+    _, header = lil.read_model(path)
+    certificate = read_certificate(path, header.sha256_weights)
+    assert certificate_path(path).name == beside
+    assert certificate is not None
+    assert certificate.lossless
+    assert certificate.file_bytes == path.stat().st_size
+    assert certificate.sha256_weights == header.sha256_weights
 
 
 def test_decoding_asks_for_memory_first(monkeypatch):
     packed = ternary_file.packed(model())
-    monkeypatch.setattr(
-        ternary_file,
-        "check_memory",
-        lambda needed, device: (_ for _ in ()).throw(lil.InputError("no")),
-    )
+
+    def refuse(needed):
+        raise lil.InputError("no")
+
+    monkeypatch.setattr("lossless_inr_lite.storage.integers.check_memory", refuse)
     with pytest.raises(lil.InputError, match="no"):
         packed.decode()
 
@@ -450,10 +475,10 @@ def test_weights_come_to_rest():
     seen = []
     done = lil.fit(
         PICTURE,
-        "bit_heads",
-        "ternary",
-        8,
-        1,
+        formulation="bit_heads",
+        network="ternary",
+        hidden_features=8,
+        hidden_layers=1,
         recipe="ternary",
         max_iterations=600,
         certify=False,
@@ -463,8 +488,8 @@ def test_weights_come_to_rest():
     assert not np.array_equal(seen[0][1], seen[3][1])
     assert [iteration for iteration, _ in seen[-2:]] == [590, 600]  # the last hour is 588
     assert np.array_equal(seen[-1][1], seen[-2][1])
-    hours = TERNARY.trainer.hours(list(done.model.network.layers), 0)
-    assert max(float(h.max()) for h in hours) <= TERNARY.trainer.settled_by
+    hours = TERNARY.trainer.freeze_times(list(done.model.network.layers), 0)
+    assert max(float(h.max()) for h in hours) <= TERNARY.trainer.frozen_by
     assert all(float(a.max()) <= float(b.min()) for a, b in pairwise(hours))
 
 
@@ -493,7 +518,14 @@ def test_coarse_layers_compute_with_levels():
 
 def test_coarse_training_ends_on_the_grid():
     whole = lil.fit(
-        PICTURE, "bit_heads", "siren", 24, 1, recipe="paper", max_iterations=30, certify=False
+        PICTURE,
+        formulation="bit_heads",
+        network="siren",
+        hidden_features=24,
+        hidden_layers=1,
+        recipe="paper",
+        max_iterations=30,
+        certify=False,
     )
     coarse = in_training(whole, PICTURE, 3, 40, 1e-3, 0)
     for name, weight in coarse.model.network.state_dict().items():
@@ -510,7 +542,14 @@ def test_coarse_training_ends_on_the_grid():
 
 def test_networks_without_plain_layers_have_no_coarse_form():
     whole = lil.fit(
-        PICTURE, "bit_heads", "wire", 8, 1, recipe="paper", max_iterations=1, certify=False
+        PICTURE,
+        formulation="bit_heads",
+        network="wire",
+        hidden_features=8,
+        hidden_layers=1,
+        recipe="paper",
+        max_iterations=1,
+        certify=False,
     )
     with pytest.raises(lil.InputError, match="a wire has no coarse form"):
         in_training(whole, PICTURE, 3, 1, 1e-3, 0)

@@ -25,7 +25,9 @@ from tqdm import tqdm
 from lossless_inr_lite.architecture import Architecture
 from lossless_inr_lite.history import Entry
 from lossless_inr_lite.networks.registry import build_network
-from lossless_inr_lite.training.run import Run, Weights
+from lossless_inr_lite.training.memory import full_batch_memory
+from lossless_inr_lite.training.run import NamedWeights as Weights
+from lossless_inr_lite.training.run import Run
 
 WAVE = 16  # networks that train at once: few enough for a processor's cache
 EXAMINED = 128  # samples on which the averages are looked at after an epoch
@@ -63,9 +65,9 @@ class Fast:
     stale_after: int = 150  # epochs without progress
     margin: float = 0.01  # smallest |logit| that counts as right
 
-    def train(self, run: Run, bar: "tqdm[Any]", chunk: int | None, seed: int) -> str:
+    def train(self, run: Run, bar: "tqdm[Any]") -> str:
         """Fit all networks, WAVE at a time, until lossless or out of budget; return why it stopped."""
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(run.plan.seed)
         whole, loss = _Whole(run), math.log(2)
         whole.observe(run, loss)
         for start in range(0, run.codes.shape[0], WAVE):
@@ -86,6 +88,12 @@ class Fast:
                     return why
         run.keep(whole.observe(run, loss), whole.views(whole.weights))
         return "lossless"
+
+    def num_batches(self, groups: int) -> int:
+        return -(-groups // WAVE)
+
+    def memory(self, network: Any, formulation: Any, spec: Any, chunk: int) -> int:
+        return full_batch_memory(network, formulation, spec, chunk)
 
     def rates(self, architecture: Architecture, scales: dict[str, float]) -> dict[str, float]:
         """The rate of every weight; `scales` are the network's own relative ones, 0 for its output layer."""

@@ -1,149 +1,201 @@
 """Fitting a network to a signal until every bit is right."""
 
-import math
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
-from typing import Any
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
 
 import torch
 from tqdm import tqdm
 
 from lossless_inr_lite.architecture import Architecture
 from lossless_inr_lite.devices import check_memory, get_device
-from lossless_inr_lite.errors import DivergedError, InputError
-from lossless_inr_lite.formulations import get_formulation
-from lossless_inr_lite.losses import get_loss
+from lossless_inr_lite.errors import DivergedError, InputError, check_choice
 from lossless_inr_lite.model import Model, build_model, build_shape
-from lossless_inr_lite.signals.signal import Signal
+from lossless_inr_lite.signals import Signal
 from lossless_inr_lite.storage.certify import certify_model
 from lossless_inr_lite.storage.fitted import Fit
 from lossless_inr_lite.storage.header import check_storable
-from lossless_inr_lite.training.memory import default_chunk, fit_memory
-from lossless_inr_lite.training.recipes import Choice, Recipe, get_recipe
-from lossless_inr_lite.training.run import Budget, Callback, Run
+from lossless_inr_lite.training.budget import Budget, check_positive
+from lossless_inr_lite.training.memory import default_chunk
+from lossless_inr_lite.training.recipes import Recipe, get_recipe
+from lossless_inr_lite.training.run import Callback, Plan, Run
+
+__all__ = ["Budget", "Fit", "fit"]
+
+SEEDS = 2**63
+
+
+class Parts(TypedDict, total=False):
+    """The fields of an `Architecture`, as keywords of `fit`."""
+
+    formulation: str | None
+    network: str | None
+    hidden_features: int | None
+    hidden_layers: int | None
+    loss: str | None
+    tile: int | None
+    options: Mapping[str, float] | None
 
 
 def fit(
     signal: Signal,
-    formulation: str | None = None,
-    network: str | None = None,
-    hidden_features: int | None = None,
-    hidden_layers: int | None = None,
-    tile: int | None = None,
+    architecture: Architecture | None = None,
     recipe: str | Recipe = "fast",
-    loss: str | None = None,
+    budget: Budget | None = None,
+    *,
     seed: int = 0,
-    max_iterations: int | None = None,
-    max_seconds: float | None = None,
     device: str = "auto",
     chunk_samples: int | None = None,
-    options: dict[str, float] | None = None,
     callback: Callback | None = None,
     progress: bool | None = None,
     certify: bool = True,
+    resume_dir: str | Path | None = None,
+    max_iterations: int | None = None,
+    max_seconds: float | None = None,
+    **parts: Unpack[Parts],
 ) -> Fit:
     """Fit `signal` until no bit is wrong or the budget ends, and certify the result.
 
-    What is None is chosen by the recipe: "paper" takes a SIREN of 5 hidden layers of 512 (1,316,867 parameters for
-    RGB) with the bit index as a coordinate, "fast" many small ones with a head a bit. `tile` cuts the signal into
-    tiles of at least that side, a network each.
-    `recipe` is a name or a `Recipe` of your own. `max_iterations` counts updates. `chunk_samples` bounds the
-    memory of "paper" and does not change its gradient. `callback(entry, words)` sees every evaluation, and a true
-    answer ends the fit. `progress`
-    None shows a bar on a terminal only. `certify=False` skips the certificate, and the fit is then not `lossless`,
-    whatever its wrong bits.
+    architecture: what is fitted. What it leaves open is chosen by the recipe: "paper" takes a SIREN
+        of 5 hidden layers of 512 (1,316,867 parameters for RGB) with the bit index as a coordinate,
+        "fast" takes many small networks with one head per bit, "ternary" ternary ones.
+    parts: the fields of an architecture by name, such as `tile=32`, in place of one or beside it.
+    recipe: a name, or a `Recipe` of your own.
+    budget: when to end at the latest; `max_iterations` and `max_seconds` are short for it.
+    seed: of the first weights and of the order of samples, 0 to 2^63 - 1.
+    device: "auto", "cpu" or "cuda".
+    chunk_samples: samples whose gradient is computed at a time by "paper" and "ternary". It bounds
+        their memory and does not change their gradient.
+    callback: `callback(entry, words)` sees every evaluation, and a true answer ends the fit.
+    progress: whether to show a bar; None shows one on a terminal.
+    certify: False skips the certificate; the fit is then not `lossless`, whatever its wrong bits.
+    resume_dir: a folder in which "fast" keeps every batch of tiles that is finished, each in a file
+        of its own. A later fit of the same signal, architecture, recipe and seed goes on from them
+        and ends with the same weights. The other recipes keep nothing.
 
-    Raises InputError before any work for unknown names, bad numbers, or more memory than is free, and
-    DivergedError (with the best fit so far) when the loss is no longer finite.
+    A fit that goes on begins its history with the state in which the kept batches leave it. Its
+    iterations, samples seen, FLOPs and seconds are the sums over all runs. `max_iterations` limits
+    that sum, `max_seconds` this run alone.
+
+    Raises InputError before any work for unknown names, bad numbers, a folder that cannot be
+    written, or more memory than is free. Raises DivergedError, with the best fit so far, when the
+    loss is no longer finite.
     """
     plan = get_recipe(recipe) if isinstance(recipe, str) else recipe
-    choice = Choice(formulation, network, hidden_features, hidden_layers, tile, options)
-    architecture = choose_architecture(plan, signal, choice, loss)
-    budget = Budget(
-        positive("max_iterations", max_iterations, plan.max_iterations),
-        positive("max_seconds", max_seconds, math.inf),
-    )
+    wanted = _one_architecture(architecture, parts)
+    complete = plan.complete(wanted, signal.spec)
+    allowed = _one_budget(budget, max_iterations, max_seconds)
     device = get_device(device)
-    chunk = int(positive("chunk_samples", chunk_samples, default_chunk(device)))
-    model = _checked_model(architecture, signal, seed, chunk, device)
+    if chunk_samples is None:
+        chunk_samples = default_chunk(device)
+    check_positive("chunk_samples", chunk_samples)
+    chunk = max(1, int(chunk_samples))
+    model = _checked_model(complete, plan, signal, seed, chunk, device)
+    allowed = _with_default_limit(allowed, plan, model)
+    folder = None if resume_dir is None else Path(resume_dir)
     _warm_up()
-    run = Run(signal, model, plan.name, budget, device, callback)
-    result = _train(run, plan, progress, chunk, seed)
+    run = Run(signal, model, Plan(plan.name, seed, allowed, device, chunk, callback, folder))
+    result = _train(run, plan, progress)
     if certify:
         result.certificate = certify_model(result, signal)
     return result
 
 
+def _one_architecture(architecture: Architecture | None, parts: Parts) -> Architecture:
+    """The architecture with the parts in it; raises InputError when a field is given twice."""
+    allowed = list(vars(Architecture()))
+    for name in parts:
+        check_choice("argument of fit", name, allowed)
+    if architecture is None:
+        return Architecture(**parts)
+    if not isinstance(architecture, Architecture):
+        raise InputError(
+            f"architecture is {architecture!r}: an Architecture is needed, "
+            "or its fields by name, such as formulation='bit_heads'"
+        )
+    for name, value in parts.items():
+        if value is not None and getattr(architecture, name) is not None:
+            raise InputError(f"{name} is given twice, by itself and in the architecture")
+    return Architecture(**parts).completed(architecture)
+
+
+def _one_budget(
+    budget: Budget | None, max_iterations: int | None, max_seconds: float | None
+) -> Budget:
+    """The budget with these limits in it; raises InputError when one is given twice."""
+    limits = Budget(max_iterations, max_seconds)
+    if budget is None:
+        return limits
+    for name, value in vars(limits).items():
+        if value is not None and getattr(budget, name) is not None:
+            raise InputError(f"{name} is given twice, by itself and in the budget")
+    given = {name: value for name, value in vars(limits).items() if value is not None}
+    return replace(budget, **given)
+
+
+def _with_default_limit(budget: Budget, recipe: Recipe, model: Model) -> Budget:
+    """The budget with the recipe's own limit, which grows with the batches that take turns."""
+    if budget.max_iterations is not None:
+        return budget
+    batches = recipe.trainer.num_batches(model.formulation.groups(model.spec))
+    return replace(budget, max_iterations=recipe.max_iterations * batches)
+
+
+def _checked_model(
+    architecture: Architecture, recipe: Recipe, signal: Signal, seed: int, chunk: int, device: str
+) -> Model:
+    """Build the model, after a look at its size on the meta device, which allocates nothing."""
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < SEEDS:
+        raise InputError(f"seed is {seed!r}: allowed are integers from 0 to 2^63 - 1")
+    shape = build_shape(architecture, signal.spec)
+    check_storable(signal.spec, architecture)
+    needed = recipe.trainer.memory(shape.network, shape.formulation, signal.spec, chunk)
+    check_memory(needed, device)
+    return build_model(architecture, signal.spec, seed)
+
+
 @cache
 def _warm_up() -> None:
-    """Make and step an optimiser once: a process's first loads seconds of code, which are nobody's training."""
+    """Make and step an optimiser once.
+
+    The first optimiser of a process imports seconds of torch's code. Those would be counted as the
+    first fit's training, and eat its budget of seconds.
+    """
     parameter = torch.nn.Parameter(torch.zeros(1))
     optimiser = torch.optim.Adam([parameter])
     parameter.sum().backward()
     optimiser.step()
 
 
-def _train(run: Run, plan: Recipe, progress: bool | None, chunk: int, seed: int) -> Fit:
+def _train(run: Run, recipe: Recipe, progress: bool | None) -> Fit:
     """Let the recipe train; Ctrl-C and a loss that is not finite keep the best so far."""
     shown = sys.stderr.isatty() if progress is None else progress
     bar: tqdm[Any] = tqdm(desc=run.signal.name, unit=" steps", disable=not shown)
     with bar:
         try:
-            stopped = plan.trainer.train(run, bar, chunk, seed)
+            stopped = recipe.trainer.train(run, bar)
         except KeyboardInterrupt:
             if run.best is None:
                 raise
             stopped = "interrupted"
         except DivergedError as error:
-            error.best = _result(run, plan, "diverged", seed) if run.best else None
+            error.best = None if run.best is None else _result(run, "diverged")
             raise
-    return _result(run, plan, stopped, seed)
+    return _result(run, stopped)
 
 
-def _result(run: Run, plan: Recipe, stopped: str, seed: int) -> Fit:
+def _result(run: Run, stopped: str) -> Fit:
     entry, model = run.best_model()
-    return Fit(model, plan.name, seed, run.device, run.signal.sha256, entry, stopped, run.history)
-
-
-def choose_architecture(
-    plan: Recipe, signal: Signal, choice: Choice, loss: str | None
-) -> Architecture:
-    """The user's choice, completed by the recipe; raises InputError for unknown names and bad sizes."""
-    if choice.tile is not None and (
-        isinstance(choice.tile, bool) or not isinstance(choice.tile, int)
-    ):
-        raise InputError(f"tile is {choice.tile!r}: a whole number is needed")
-    full = plan.choose(signal.spec, choice)
-    loss_name = (
-        loss if loss is not None else plan.loss_name(get_formulation(full.formulation, full.tile))
+    return Fit(
+        model=model,
+        recipe=run.plan.recipe,
+        seed=run.plan.seed,
+        device=run.device,
+        sha256_samples=run.signal.sha256,
+        entry=entry,
+        stopped=stopped,
+        history=run.history,
     )
-    return Architecture(
-        full.formulation,
-        full.network,
-        full.hidden_features,
-        full.hidden_layers,
-        get_loss(loss_name).name,
-        full.tile,
-        full.options,
-    )
-
-
-def _checked_model(
-    architecture: Architecture, signal: Signal, seed: int, chunk: int, device: str
-) -> Model:
-    """Build the model, after a look at its size on the meta device, which allocates nothing."""
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
-        raise InputError(f"seed is {seed!r}: allowed are whole numbers from 0 to 2^63 - 1")
-    shape = build_shape(architecture, signal.spec)
-    check_storable(signal.spec, architecture)
-    check_memory(fit_memory(shape.network, shape.formulation, signal.spec, chunk), device)
-    return build_model(architecture, signal.spec, seed)
-
-
-def positive(what: str, value: float | None, default: float) -> float:
-    """`value`, or `default` for None; raises InputError unless it is a number above 0."""
-    if value is None:
-        return default
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
-        raise InputError(f"{what} is {value!r}: a number above 0 is needed")
-    return value

@@ -1,125 +1,166 @@
-"""SETTLE: training with coarse weights, which come to rest one after another.
+"""Iterative freezing: training with coarse weights, which stop one after another.
 
-A weight that would like to lie between two levels sits on the border between them and flips at every few steps, however
-small the rate; all of them together are a noise of several per cent wrong bits that no schedule takes away (Nagel et
-al., "Overcoming Oscillations in Quantization-Aware Training", ICML 2022). Here every weight has an hour of its own at
-which it stops, at the level where it has been most of late, and those that still move make up for it.
+A weight that would like to lie between two levels sits on the border between them and flips every
+few steps, however small the rate. All of them together are a noise of several per cent wrong bits
+that no schedule takes away (Nagel et al., "Overcoming Oscillations in Quantization-Aware Training",
+ICML 2022, whose remedy this is). Here every weight has a freeze time of its own. Then it is frozen
+at the level where it has been most of late, and those that still move make up for it.
 """
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from tqdm import tqdm
 
-from lossless_inr_lite.training.full_batch import confirmed, gradient
-from lossless_inr_lite.training.memory import default_chunk
+from lossless_inr_lite.formulations import Formulation
+from lossless_inr_lite.signals import SignalSpec
+from lossless_inr_lite.training.full_batch import Hooks, train_full_batch
+from lossless_inr_lite.training.memory import full_batch_memory
 from lossless_inr_lite.training.run import Run
 
-REMEMBERED = 0.98  # share of a level's running mean that stays, a step
-LOOK_EVERY = 10  # steps between rows of the history
+REMEMBERED = 0.98
+"""The share of a level's running mean that stays, per step."""
+
+LOOK_EVERY = 10
+"""Steps between entries of the history."""
+
+INSIDE = 0.25
+"""How far from the middle of its level a weight may lie when it is frozen, in steps of the grid."""
 
 
-class Coarse(Protocol):
-    """A layer with trained weights (G, in, out) that computes with whole multiples of `step`: its `codes`."""
+class CoarseLayer(Protocol):
+    """A layer with trained weights (G, in, out) that computes with multiples of a step.
+
+    largest: the largest multiple; the smallest is its negative.
+    """
 
     weight: Tensor
-    largest: int  # code; the smallest is its negative
+    largest: int
 
-    def step(self) -> Tensor: ...
+    def step(self) -> Tensor:
+        """Return the step of the grid, (G, 1, 1)."""
+        ...
 
-    def codes(self) -> Tensor: ...
+    def codes(self) -> Tensor:
+        """Return the multiples, (G, in, out)."""
+        ...
 
 
 @dataclass(frozen=True)
-class Settle:
-    """Adam on the whole signal, a rate that falls to `last_rate` of the first, and weights that settle.
+class IterativeFreezing:
+    """Adam on the whole signal, with a falling rate and weights that freeze.
 
-    The first weights settle after `settle_from` of the planned iterations, the last before `settled_by`.
+    learning_rate: the first rate. last_rate: the last one, as a share of the first; the rate falls
+        exponentially between them.
+    warm_up: steps in which the rate rises.
+    freeze_from, frozen_by: when the first and the last weights freeze, as a share of the budget's
+        iterations.
     """
 
     learning_rate: float = 3e-3
     last_rate: float = 0.1
     warm_up: int = 50
-    settle_from: float = 0.2
-    settled_by: float = 0.98
+    freeze_from: float = 0.2
+    frozen_by: float = 0.98
 
-    def train(self, run: Run, bar: "tqdm[Any]", chunk: int | None, seed: int) -> str:
-        """Update until lossless or out of budget; return why it stopped."""
-        chunk = chunk or default_chunk(run.device)
+    def train(self, run: Run, bar: "tqdm[Any]") -> str:
+        """Train the network of `run`, and return why it stopped."""
         layers = coarse_layers(run.network)
+        times = self.freeze_times(layers, run.plan.seed)
+        freezing = [_Freezing(layer, when) for layer, when in zip(layers, times, strict=True)]
         optimiser = torch.optim.Adam(run.network.parameters(), lr=self.learning_rate)
-        resting = [
-            _Resting(layer, times)
-            for layer, times in zip(layers, self.hours(layers, seed), strict=True)
-        ]
-        while True:
-            loss, codes = gradient(run, chunk)
-            run.check_finite(loss)
-            wrong = int((torch.from_numpy(codes).to(run.device) != run.codes).sum())
-            if wrong == 0 or run.iteration % LOOK_EVERY == 0 or run.ended():
-                entry = run.observe(loss, codes, run.network.state_dict)
-                if wrong == 0 and confirmed(run, chunk):
-                    run.keep(entry, run.network.state_dict())
-                    return "lossless"
-                if why := run.ended():
-                    return why
-            bar.set_postfix_str(f"{wrong} wrong bits")
-            hour = run.iteration / run.budget.max_iterations
-            for group in optimiser.param_groups:
-                group["lr"] = (
-                    self.learning_rate
-                    * self.last_rate**hour
-                    * min(1.0, (run.iteration + 1) / self.warm_up)
-                )
-            for rest in resting:
-                rest.settle(hour)
-            optimiser.step()
-            for rest in resting:
-                rest.hold()
-            run.count(run.coordinates.shape[1], run.codes.shape[0])
-            bar.update()
+        return train_full_batch(run, bar, optimiser, _Schedule(self, freezing), LOOK_EVERY)
 
-    def hours(self, layers: list[Coarse], seed: int) -> list[Tensor]:
-        """When every weight settles, as a share of the planned iterations: first layers first, at random within."""
+    def num_batches(self, groups: int) -> int:
+        """Return 1: all networks are trained at once."""
+        return 1
+
+    def memory(
+        self, network: nn.Module, formulation: Formulation, spec: SignalSpec, chunk: int
+    ) -> int:
+        """Return an estimate of the bytes that training takes at its peak."""
+        return full_batch_memory(network, formulation, spec, chunk)
+
+    def freeze_times(self, layers: list[CoarseLayer], seed: int) -> list[Tensor]:
+        """Return when every weight of every layer freezes, as a share of the budget's iterations.
+
+        The first layers come first, the weights of a layer at random.
+        """
         generator = torch.Generator().manual_seed(seed)
-        hours, span = [], (self.settled_by - self.settle_from) / max(1, len(layers))
+        span = (self.frozen_by - self.freeze_from) / max(1, len(layers))
+        times = []
         for number, layer in enumerate(layers):
             place = number + torch.rand(layer.weight.shape, generator=generator)
-            hours.append((self.settle_from + span * place).to(layer.weight.device))
-        return hours
+            times.append((self.freeze_from + span * place).to(layer.weight.device))
+        return times
+
+    def rate(self, iteration: int, progress: float) -> float:
+        """Return the learning rate of a step; `progress` is its share of the planned iterations."""
+        warmth = min(1.0, (iteration + 1) / self.warm_up)
+        return self.learning_rate * self.last_rate**progress * warmth
 
 
-def coarse_layers(network: nn.Module) -> list[Coarse]:
-    """The layers whose weights have levels, in the network's order."""
-    return [module for module in network.modules() if hasattr(module, "codes")]  # type: ignore[misc]
+def coarse_layers(network: nn.Module) -> list[CoarseLayer]:
+    """Return the layers whose weights have levels, in the network's order."""
+    found = [module for module in network.modules() if hasattr(module, "codes")]
+    return cast(list[CoarseLayer], found)
 
 
-class _Resting:
-    """Which weights of a layer have settled, and the level that each has had of late."""
+class _Schedule(Hooks):
+    """Sets the rate before a step, freezes weights, and holds them through the step."""
 
-    def __init__(self, layer: Coarse, hours: Tensor) -> None:
-        self.layer, self.hours = layer, hours
-        self.level = layer.codes().clone()
-        self.settled = torch.zeros_like(hours, dtype=torch.bool)
-        self.kept = layer.weight.detach().clone()
+    def __init__(self, numbers: IterativeFreezing, layers: "list[_Freezing]") -> None:
+        self.numbers = numbers
+        self.layers = layers
+
+    def before_step(self, optimiser: Optimizer, run: Run) -> None:
+        planned = run.plan.budget.max_iterations
+        progress = 0.0 if planned is None else run.iteration / planned
+        for group in optimiser.param_groups:
+            group["lr"] = self.numbers.rate(run.iteration, progress)
+        for layer in self.layers:
+            layer.freeze(progress)
+
+    def after_step(self) -> None:
+        for layer in self.layers:
+            layer.hold()
+
+
+class _Freezing:
+    """Which weights of a layer are frozen, and the level that each has had of late."""
+
+    def __init__(self, layer: CoarseLayer, times: Tensor) -> None:
+        self.layer = layer
+        self.times = times
+        self.usual_level = layer.codes().clone()
+        self.is_frozen = torch.zeros_like(times, dtype=torch.bool)
+        self.before_step = layer.weight.detach().clone()
 
     @torch.no_grad()
-    def settle(self, hour: float) -> None:
-        """Remember the levels of this step; weights whose hour has come move well inside their usual level."""
-        layer, latent = self.layer, self.layer.weight
-        self.level.mul_(REMEMBERED).add_(layer.codes(), alpha=1 - REMEMBERED)
-        new = (self.hours < hour) & ~self.settled
-        if new.any():
-            code, step = self.level.round(), layer.step().to(latent.dtype)
-            low = torch.where(code == -layer.largest, -torch.inf, (code - 0.25) * step)
-            high = torch.where(code == layer.largest, torch.inf, (code + 0.25) * step)
-            latent.copy_(torch.where(new, torch.maximum(torch.minimum(latent, high), low), latent))
-            self.settled |= new
-        self.kept.copy_(latent)
+    def freeze(self, progress: float) -> None:
+        """Remember the levels of this step, and freeze the weights whose time has come.
+
+        These move to well inside their usual level. The outermost levels have no outer border.
+        """
+        weight = self.layer.weight
+        self.usual_level.mul_(REMEMBERED).add_(self.layer.codes(), alpha=1 - REMEMBERED)
+        is_due = (self.times < progress) & ~self.is_frozen
+        if is_due.any():
+            code = self.usual_level.round()
+            step = self.layer.step().to(weight.dtype)
+            largest = self.layer.largest
+            low = torch.where(code == -largest, -torch.inf, (code - INSIDE) * step)
+            high = torch.where(code == largest, torch.inf, (code + INSIDE) * step)
+            inside = torch.maximum(torch.minimum(weight, high), low)
+            weight.copy_(torch.where(is_due, inside, weight))
+            self.is_frozen |= is_due
+        self.before_step.copy_(weight)
 
     @torch.no_grad()
     def hold(self) -> None:
-        """Undo the optimiser's step for weights that have settled."""
-        self.layer.weight.copy_(torch.where(self.settled, self.kept, self.layer.weight))
+        """Undo the optimiser's step for the frozen weights."""
+        weight = self.layer.weight
+        weight.copy_(torch.where(self.is_frozen, self.before_step, weight))

@@ -5,46 +5,86 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.optim import Optimizer
 from tqdm import tqdm
 
-from lossless_inr_lite.training.memory import default_chunk
+from lossless_inr_lite.formulations import Formulation
+from lossless_inr_lite.signals import SignalSpec
+from lossless_inr_lite.training.memory import full_batch_memory
 from lossless_inr_lite.training.run import Run
+
+
+class Hooks:
+    """What a way of training does around the steps of `train_full_batch`; here nothing."""
+
+    def before_step(self, optimiser: Optimizer, run: Run) -> None:
+        """The gradient is set, and no weight has moved yet."""
+
+    def after_step(self) -> None:
+        """All weights have moved."""
 
 
 @dataclass(frozen=True)
 class FullBatch:
-    """Adam at a fixed rate on the gradient of the mean loss over the whole signal, summed over chunks."""
+    """Adam at a fixed rate on the gradient of the mean loss over the whole signal.
+
+    The gradient is summed over chunks, so that memory stays bounded.
+    """
 
     learning_rate: float
 
-    def train(self, run: Run, bar: "tqdm[Any]", chunk: int | None, seed: int) -> str:
-        """Update until lossless or out of budget; return why it stopped.
-
-        A step's forward pass decides every bit before the weights move, so checking them costs nothing and the
-        weights that are kept are the ones that were checked.
-        """
-        chunk = chunk or default_chunk(run.device)
+    def train(self, run: Run, bar: "tqdm[Any]") -> str:
+        """Train the network of `run`, and return why it stopped."""
         optimiser = torch.optim.Adam(run.network.parameters(), lr=self.learning_rate)
-        while True:
-            loss, codes = gradient(run, chunk)
-            run.check_finite(loss)
+        return train_full_batch(run, bar, optimiser, Hooks())
+
+    def num_batches(self, groups: int) -> int:
+        """Return 1: all networks are trained at once."""
+        return 1
+
+    def memory(
+        self, network: torch.nn.Module, formulation: Formulation, spec: SignalSpec, chunk: int
+    ) -> int:
+        """Return an estimate of the bytes that training takes at its peak."""
+        return full_batch_memory(network, formulation, spec, chunk)
+
+
+def train_full_batch(
+    run: Run, bar: "tqdm[Any]", optimiser: Optimizer, hooks: Hooks, look_every: int = 1
+) -> str:
+    """Update until lossless or out of budget; return why it stopped.
+
+    The history gets an entry every `look_every` steps, and when all bits are right or the budget
+    ends. A step's forward pass
+    decides every bit before the weights move. So checking the bits costs nothing, and the weights
+    that are kept are the ones that were checked.
+    """
+    while True:
+        loss, codes = gradient(run)
+        run.check_finite(loss)
+        if run.iteration % look_every == 0 or run.ended() or _all_right(run, codes):
             entry = run.observe(loss, codes, run.network.state_dict)
             bar.set_postfix_str(f"BER {entry.ber:.2e}, {entry.wrong_bits} wrong bits")
-            if entry.wrong_bits == 0 and confirmed(run, chunk):
+            if entry.wrong_bits == 0 and confirmed(run):
                 run.keep(entry, run.network.state_dict())
                 return "lossless"
-            if why := run.ended():
+            why = run.ended()
+            if why is not None:
                 return why
-            optimiser.step()
-            run.count(run.coordinates.shape[1], run.codes.shape[0])
-            bar.update()
+        hooks.before_step(optimiser, run)
+        optimiser.step()
+        hooks.after_step()
+        run.count(run.coordinates.shape[1], run.codes.shape[0])
+        bar.update()
 
 
-def gradient(run: Run, chunk: int) -> tuple[float, np.ndarray]:
+def gradient(run: Run) -> tuple[float, np.ndarray]:
     """Set the gradient of the mean loss; return that loss and the decided codes (G, S, out)."""
     run.network.zero_grad(set_to_none=True)
-    levels, total, decided = 2**run.digit_bits - 1, 0.0, []
-    step = max(1, chunk // run.codes.shape[0])
+    levels = 2**run.digit_bits - 1
+    total = 0.0
+    decided = []
+    step = max(1, run.plan.chunk // run.codes.shape[0])
     for start in range(0, run.coordinates.shape[1], step):
         part = slice(start, start + step)
         outputs = run.network(run.coordinates[:, part])
@@ -56,7 +96,11 @@ def gradient(run: Run, chunk: int) -> tuple[float, np.ndarray]:
     return total, torch.cat(decided, dim=1).cpu().numpy()
 
 
-def confirmed(run: Run, chunk: int) -> bool:
-    """No bit changes in float64 either: a decision that hangs on rounding is not lossless yet."""
-    words, _ = run.model.decode(batch=chunk, precision="float64", device=run.device)
+def _all_right(run: Run, codes: np.ndarray) -> bool:
+    return torch.equal(torch.from_numpy(codes).to(run.device), run.codes)
+
+
+def confirmed(run: Run) -> bool:
+    """Whether no bit changes in float64: what hangs on rounding is not lossless yet."""
+    words, _ = run.model.decode(batch=run.plan.chunk, precision="float64", device=run.device)
     return np.array_equal(words, run.truth)

@@ -24,17 +24,18 @@ from lossless_inr_lite.signals.metrics import plane_errors, psnr
 from lossless_inr_lite.signals.signal import Signal
 from lossless_inr_lite.storage.certify import check_output, save
 from lossless_inr_lite.storage.saved import read_model
-from lossless_inr_lite.training.fit import Fit, choose_architecture, fit, positive
-from lossless_inr_lite.training.recipes import Choice, get_recipe
+from lossless_inr_lite.training.fit import Fit, fit
+from lossless_inr_lite.training.budget import Budget
+from lossless_inr_lite.training.recipes import get_recipe
 
 PART = 32  # tiles
 
 
-def is_long(signal: Signal, choice: Choice) -> bool:
+def is_long(signal: Signal, choice: Architecture) -> bool:
     """Whether `fit_long` is worth its files: a sound of more than two parts in the tiles that the recipe chooses."""
     if signal.sample_rate is None:
         return False
-    tile = choose_architecture(get_recipe("fast"), signal, choice, None).tile
+    tile = get_recipe("fast").complete(choice, signal.spec).tile
     return tile is not None and len(signal.samples) > 2 * PART * tile
 
 
@@ -61,8 +62,8 @@ def fit_long(
     the parts, all before any fit.
     """
     plan = get_recipe("fast")
-    choice = Choice(formulation, network, hidden_features, hidden_layers, tile, options)
-    architecture = choose_architecture(plan, signal, choice, loss)
+    choice = Architecture(formulation, network, hidden_features, hidden_layers, loss, tile, options)
+    architecture = plan.complete(choice, signal.spec)
     whole = build_model(architecture, signal.spec, seed=None)
     if signal.sample_rate is None or architecture.tile is None:
         raise InputError(
@@ -74,7 +75,7 @@ def fit_long(
     paths = [folder / f"{number:05d}.safetensors" for number in range(len(parts))]
     for path in paths:
         check_output(path)
-    course, weights = _Course(signal, positive("max_seconds", max_seconds, math.inf)), []
+    course, weights = _Course(signal, Budget(None, max_seconds).max_seconds or math.inf), []
     steps = zip(paths, tqdm(parts, desc=signal.name, unit=" parts", disable=not shown), strict=True)
     for number, (path, part) in enumerate(steps):
         model = _kept(path, part, same, seed)

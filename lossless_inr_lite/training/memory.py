@@ -6,16 +6,19 @@ from lossless_inr_lite.formulations import Formulation
 from lossless_inr_lite.networks.registry import num_parameters
 from lossless_inr_lite.signals import SignalSpec
 
+CPU_CHUNK = 8192  # stays in a CPU's cache
+GPU_CHUNK = 65536
+
 
 def default_chunk(device: str) -> int:
-    """Samples whose gradient is computed at a time: what stays in a CPU's cache, or fills a GPU."""
-    return 8192 if device == "cpu" else 65536
+    """Return how many samples' gradient is computed at a time."""
+    return CPU_CHUNK if device == "cpu" else GPU_CHUNK
 
 
-def fit_memory(
+def full_batch_memory(
     network: torch.nn.Module, formulation: Formulation, spec: SignalSpec, chunk: int
 ) -> int:
-    """Estimated bytes that a fit needs at its peak.
+    """Return an estimate of the bytes that a fit needs at its peak.
 
     Weights eight times over (themselves, gradients, two Adam moments, averages, good and best ones, scratch),
     activations of a chunk (three tensors a layer), the coordinates, the targets and decisions, and the words.

@@ -18,10 +18,13 @@ from lossless_inr_lite.networks.registry import NETWORKS
 from lossless_inr_lite.signals.metrics import signal_metrics
 from lossless_inr_lite.signals.signal import Signal
 from lossless_inr_lite.storage.certify import certify_models
+from lossless_inr_lite.training.budget import Budget
 from lossless_inr_lite.training.fit import Fit, fit
-from lossless_inr_lite.training.freezing import Settle
+from lossless_inr_lite.training.memory import default_chunk
+from lossless_inr_lite.training.freezing import IterativeFreezing
 from lossless_inr_lite.training.recipes import PAPER, paper_at
-from lossless_inr_lite.training.run import Budget, Run
+from lossless_inr_lite.training.run import Plan as RunPlan
+from lossless_inr_lite.training.run import Run
 
 PRECISIONS = (8, 6, 4, 3, 2)  # bits a weight; 2 bits are three levels, so ternary
 LIKELY_RANGES = torch.arange(1, 41) / 40  # of the largest magnitude, tried for the steps of a layer
@@ -97,12 +100,9 @@ def in_training(
     run = Run(
         signal,
         replace(fitted.model, network=network),
-        "coarse",
-        Budget(max_iterations, math.inf),
-        "cpu",
-        None,
+        RunPlan("coarse", seed, Budget(max_iterations), "cpu", default_chunk("cpu")),
     )
-    Settle(learning_rate).train(run, tqdm(disable=True), None, seed)
+    IterativeFreezing(learning_rate).train(run, tqdm(disable=True))
     _, best = run.best_model()
     return _with_weights(
         replace(fitted, recipe=f"{bits} bits in training"), signal, _coarse_state(best.network)
@@ -171,10 +171,10 @@ def precision_study(signal: Signal, plan: Plan, trained: Sequence[int]) -> list[
     for name, subject in SUBJECTS.items():
         whole = fit(
             signal,
-            subject.formulation,
-            subject.network,
-            plan.hidden_features,
-            plan.hidden_layers,
+            formulation=subject.formulation,
+            network=subject.network,
+            hidden_features=plan.hidden_features,
+            hidden_layers=plan.hidden_layers,
             seed=plan.seed,
             recipe=paper_at(subject.learning_rate) if subject.learning_rate != 1e-4 else PAPER,
             loss=_loss(subject),

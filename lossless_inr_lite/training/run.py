@@ -1,118 +1,202 @@
-"""The state that every way of training shares: the problem, the clock, the history, and the best weights so far."""
+"""The state that every way of training shares: the problem, the clock, the history, the best."""
 
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from lossless_inr_lite.errors import DivergedError
+from lossless_inr_lite.formulations import Formulation
 from lossless_inr_lite.history import Entry, History
 from lossless_inr_lite.model import Model
 from lossless_inr_lite.networks.registry import flops_per_sample
+from lossless_inr_lite.signals import Signal, SignalSpec
 from lossless_inr_lite.signals.metrics import plane_errors, psnr
-from lossless_inr_lite.signals.signal import Signal
+from lossless_inr_lite.training.budget import Budget
 
-Weights = dict[str, Tensor]
-Callback = Callable[[Entry, np.ndarray], object]  # a true answer ends the fit
+NamedWeights = dict[str, Tensor]
+
+Callback = Callable[[Entry, np.ndarray], object]
+"""It sees every evaluation: the entry, and the decoded words. A true answer ends the fit."""
+
+FORWARD_AND_BACKWARD = 3
+"""What a training step costs, in forward passes."""
+
+
+class Trainer(Protocol):
+    """Something that updates a run's network until lossless or out of budget."""
+
+    def train(self, run: "Run", bar: "tqdm[Any]") -> str:
+        """Train the network of `run`, and return why it stopped."""
+        ...
+
+    def num_batches(self, groups: int) -> int:
+        """Return how many batches of networks are trained one after another."""
+        ...
+
+    def memory(
+        self, network: torch.nn.Module, formulation: Formulation, spec: SignalSpec, chunk: int
+    ) -> int:
+        """Return an estimate of the bytes that training takes at its peak."""
+        ...
+
+
+@dataclass
+class Costs:
+    """What was spent on training: updates, samples seen, floating-point operations, seconds."""
+
+    iterations: int = 0
+    samples_seen: int = 0
+    flops: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
-class Budget:
-    """What ends a run that has not become lossless."""
+class Plan:
+    """What of a fit's arguments concerns the way of training.
 
-    max_iterations: float
-    max_seconds: float
+    chunk: samples whose gradient is computed at a time.
+    resume_dir: the folder of finished batches of tiles; None: nothing is kept.
+    callback: see `Callback`.
+    """
+
+    recipe: str
+    seed: int
+    budget: Budget
+    device: str
+    chunk: int
+    callback: Callback | None = None
+    resume_dir: Path | None = None
 
 
 class Run:
-    """One fit: the problem on its device and everything that is measured on the way.
+    """One fit: the problem on its device, and everything that is measured on the way.
 
-    `coordinates` (1, S, d) and `codes` (G, S, out) are the problem; `iteration`, `samples_seen` and `flops`
-    count what was done; `best` is the entry and the weights with the fewest wrong bits.
+    coordinates: (1, S, d) float32. codes: (G, S, out), the digits that the networks should say.
+    spent: what this run and those that it goes on from have cost; its seconds are only those of
+        earlier runs, see `seconds`.
+    history: one entry per evaluation.
+    best: the entry and the weights with the fewest wrong bits so far.
     """
 
-    def __init__(
-        self,
-        signal: Signal,
-        model: Model,
-        recipe: str,
-        budget: Budget,
-        device: str,
-        callback: Callback | None,
-    ) -> None:
-        self.signal, self.model, self.recipe, self.budget = signal, model, recipe, budget
-        self.device, self.callback = device, callback
+    def __init__(self, signal: Signal, model: Model, plan: Plan) -> None:
+        self.signal = signal
+        self.model = model
+        self.plan = plan
+        self.device = plan.device
         self.truth = signal.words
         self.digit_bits = model.formulation.digit_bits(model.spec)
-        self.network = model.network.to(device)
-        self.coordinates = torch.from_numpy(model.formulation.coordinates(model.spec)).to(device)
-        self.codes = torch.from_numpy(model.formulation.codes(self.truth, model.spec)).to(device)
-        self.flops_per_sample = 3 * flops_per_sample(self.network)
-        self.iteration = self.samples_seen = self.flops = 0
+        self.network = model.network.to(plan.device)
+        coordinates = model.formulation.coordinates(model.spec)
+        self.coordinates = torch.from_numpy(coordinates).to(plan.device)
+        codes = model.formulation.codes(self.truth, model.spec)
+        self.codes = torch.from_numpy(codes).to(plan.device)
+        self.flops_per_sample = FORWARD_AND_BACKWARD * flops_per_sample(self.network)
+        self.spent = Costs()
         self.history = History()
-        self.best: tuple[Entry, Weights] | None = None
-        self.enough = False
+        self.best: tuple[Entry, NamedWeights] | None = None
+        self.is_enough = False
         self.started = time.perf_counter()
 
     @property
-    def seconds(self) -> float:
+    def iteration(self) -> int:
+        """Number of updates so far."""
+        return self.spent.iterations
+
+    @property
+    def seconds_of_this_run(self) -> float:
+        """Seconds since this run began."""
         return time.perf_counter() - self.started
 
+    @property
+    def seconds(self) -> float:
+        """Seconds of this run and of those that it goes on from."""
+        return self.spent.seconds + self.seconds_of_this_run
+
     def count(self, samples: int, groups: int = 1) -> None:
-        """One more update, for which `groups` networks saw the gradient of `samples` samples each."""
-        self.iteration += 1
-        self.samples_seen += samples * groups
-        self.flops += samples * groups * self.flops_per_sample
+        """Count one update, for which `groups` networks saw `samples` samples each."""
+        seen = samples * groups
+        self.spent.iterations += 1
+        self.spent.samples_seen += seen
+        self.spent.flops += seen * self.flops_per_sample
+
+    def add_earlier(self, costs: Costs) -> None:
+        """Count what an earlier run spent on something that need not be done again."""
+        self.spent.iterations += costs.iterations
+        self.spent.samples_seen += costs.samples_seen
+        self.spent.flops += costs.flops
+        self.spent.seconds += costs.seconds
+
+    def iterations_left(self) -> float:
+        """Updates that the budget still allows."""
+        limit = self.plan.budget.max_iterations
+        return math.inf if limit is None else limit - self.iteration
+
+    def seconds_left(self) -> float:
+        """Seconds that the budget still allows to this run."""
+        limit = self.plan.budget.max_seconds
+        return math.inf if limit is None else limit - self.seconds_of_this_run
 
     def ended(self) -> str | None:
-        """What the budget and the callback say: None to go on, else which limit was reached."""
-        if self.enough:
+        """Return which limit was reached, or "callback"; None to go on."""
+        if self.is_enough:
             return "callback"
-        if self.iteration >= self.budget.max_iterations:
+        if self.iterations_left() <= 0:
             return "max_iterations"
-        return "max_seconds" if self.seconds >= self.budget.max_seconds else None
+        if self.seconds_left() <= 0:
+            return "max_seconds"
+        return None
 
     def check_finite(self, loss: float) -> None:
-        """Raise DivergedError, with the best weights, when the loss is NaN or infinite."""
+        """Raise DivergedError when the loss is NaN or infinite."""
         if not math.isfinite(loss):
             raise DivergedError(
-                f"the loss of recipe {self.recipe} is {loss} at iteration {self.iteration}: use another seed, "
-                "loss or network"
+                f"the loss of recipe {self.plan.recipe} is {loss} at iteration {self.iteration}: "
+                "use another seed, loss or network"
             )
 
-    def observe(self, loss: float, codes: np.ndarray, weights: Callable[[], Weights]) -> Entry:
-        """Measure decided codes (G, S, out), add a row to the history, and keep the weights if they are the best."""
-        words = self.model.formulation.words(codes, self.model.spec)
-        errors = plane_errors(words, self.truth, self.model.spec.num_bits)
-        wrong, quality = int(errors.sum()), psnr(words, self.truth, self.model.spec.num_bits)
+    def observe(self, loss: float, codes: np.ndarray, weights: Callable[[], NamedWeights]) -> Entry:
+        """Measure decided codes (G, S, out), and add an entry to the history.
+
+        `weights` returns what decided them. They are kept when they are the best so far.
+        """
+        spec = self.model.spec
+        words = self.model.formulation.words(codes, spec)
+        errors = plane_errors(words, self.truth, spec.num_bits)
+        wrong_bits = int(errors.sum())
+        quality = psnr(words, self.truth, spec.num_bits)
         entry = Entry(
-            self.iteration,
-            self.samples_seen,
-            self.flops,
-            self.seconds,
-            loss,
-            wrong,
-            wrong / self.model.spec.total_bits,
-            (errors / self.truth.size).tolist(),
-            quality if math.isfinite(quality) else None,
+            iteration=self.iteration,
+            samples_seen=self.spent.samples_seen,
+            flops=self.spent.flops,
+            seconds=self.seconds,
+            loss=loss,
+            wrong_bits=wrong_bits,
+            ber=wrong_bits / spec.total_bits,
+            ber_planes=(errors / self.truth.size).tolist(),
+            psnr=quality if math.isfinite(quality) else None,
         )
         self.history.entries.append(entry)
-        if self.best is None or wrong < self.best[0].wrong_bits:
+        if self.best is None or wrong_bits < self.best[0].wrong_bits:
             self.keep(entry, weights())
-        if self.callback:
-            self.enough = bool(self.callback(entry, words))
+        if self.plan.callback is not None:
+            self.is_enough = bool(self.plan.callback(entry, words))
         return entry
 
-    def keep(self, entry: Entry, weights: Weights) -> None:
+    def keep(self, entry: Entry, weights: NamedWeights) -> None:
         """Take these weights for the best, in copies that no update touches."""
-        self.best = entry, {name: tensor.detach().clone() for name, tensor in weights.items()}
+        copies = {name: tensor.detach().clone() for name, tensor in weights.items()}
+        self.best = (entry, copies)
 
     def best_model(self) -> tuple[Entry, Model]:
-        """The entry of the best weights, and the model with them on the CPU."""
+        """Return the entry of the best weights, and the model with them on the CPU."""
         assert self.best is not None
         entry, weights = self.best
         self.network.load_state_dict(weights)

@@ -14,7 +14,7 @@ from lossless_inr_lite.errors import InputError
 from lossless_inr_lite.formulations import get_formulation
 from lossless_inr_lite.signals.signal import Signal
 from lossless_inr_lite.training.fit import Fit, fit
-from lossless_inr_lite.training.freezing import Settle
+from lossless_inr_lite.training.freezing import IterativeFreezing
 from lossless_inr_lite.training.quantisation import lossless_down_to
 from lossless_inr_lite.training.recipes import TERNARY, ternary_size
 
@@ -113,7 +113,7 @@ def unsettled(
     usual = replace(
         TERNARY,
         name="ternary, no settling",
-        trainer=Settle(last_rate=1e-3, settle_from=2, settled_by=2),
+        trainer=IterativeFreezing(last_rate=1e-3, freeze_from=2, frozen_by=2),
     )
     return {
         name: fit(

@@ -1,0 +1,34 @@
+"""`Budget`: what a fit may cost before it has to end."""
+
+from dataclasses import dataclass
+
+from lossless_inr_lite.errors import InputError
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What ends a fit that has not become lossless; None leaves the limit to the recipe.
+
+    max_iterations: updates of weights, those of an earlier run that is gone on from included.
+    max_seconds: of this run.
+
+    Raises InputError unless each is None or a number above 0.
+    """
+
+    max_iterations: int | None = None
+    max_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value is not None:
+                check_positive(name, value)
+
+
+def check_positive(what: str, value: float) -> None:
+    """Raise InputError unless `value` is a number above 0.
+
+    >>> check_positive("max_seconds", 0.5)
+    """
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not value > 0:
+        raise InputError(f"{what} is {value!r}: a number above 0 is needed")
