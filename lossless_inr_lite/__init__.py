@@ -32,14 +32,15 @@ if TYPE_CHECKING:
     from lossless_inr_lite.signals import Signal, SignalSpec, load_audio, load_image, load_signal
     from lossless_inr_lite.signals.genuineness import Genuineness, genuineness
     from lossless_inr_lite.storage.certify import certify, save
-    from lossless_inr_lite.storage.fitted import Certificate, Fit
+    from lossless_inr_lite.storage.certificate import Certificate
+    from lossless_inr_lite.storage.fitted import Fit
     from lossless_inr_lite.storage.saved import decode, read_model
     from lossless_inr_lite.training.fit import fit
 
 # Imported when they are first used: torch takes more than a second, and decoding may not need it.
 _HOMES = {
     "Architecture": "architecture",
-    "Certificate": "storage.fitted",
+    "Certificate": "storage.certificate",
     "Fit": "storage.fitted",
     "Genuineness": "signals.genuineness",
     "Signal": "signals",

@@ -22,6 +22,7 @@ see S samples and give `out` outputs for every one of them.
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -31,7 +32,7 @@ from lossless_inr_lite.errors import InputError, check_choice
 from lossless_inr_lite.networks.problem import Problem
 from lossless_inr_lite.signals import SignalSpec
 from lossless_inr_lite.signals.bits import from_gray, join_digits, split_digits, to_gray
-from lossless_inr_lite.signals.coords import grid
+from lossless_inr_lite.signals.coords import grid, integer_grid
 
 # What float32 outputs can resolve.
 MAX_DIGIT_BITS = 24
@@ -142,7 +143,7 @@ class Formulation:
 
         The inputs are the position, the bit's index, the channel and silent zeros.
         """
-        points = self._points(spec, whole=False)
+        points = self._points(spec, grid)
         if self.digit_index == "input":
             points[:, len(spec.grid_shape)] *= self.digit_reach
         return points[None]
@@ -154,28 +155,28 @@ class Formulation:
         """
         if self.digit_reach != 1:
             raise InputError(f"{self.name} has no integer coordinates: use bit_coordinate")
-        return self._points(spec, whole=True)
+        return self._points(spec, integer_grid)
 
-    def _points(self, spec: SignalSpec, whole: bool) -> np.ndarray:
+    def _points(self, spec: SignalSpec, make_grid: Callable[..., np.ndarray]) -> np.ndarray:
         sides = self.tile_sides(spec)
         if self.digit_index == "mosaic":
-            points = self._mosaic_points(spec, whole)
+            points = self._mosaic_points(spec, make_grid)
         else:
             extra = []
             if self.digit_index == "input":
                 extra.append(self.num_digits(spec))
             if self.channel_index == "input":
                 extra.append(spec.channels)
-            points = grid(*sides, *extra, whole=whole)
+            points = make_grid(*sides, *extra)
         silent = np.zeros((len(points), self.silent_inputs), dtype=points.dtype)
         return np.concatenate([points, silent], axis=1)
 
-    def _mosaic_points(self, spec: SignalSpec, whole: bool) -> np.ndarray:
+    def _mosaic_points(self, spec: SignalSpec, make_grid: Callable[..., np.ndarray]) -> np.ndarray:
         """Positions in a picture of all planes side by side; a position's planes come together."""
         *rows, last = self.tile_sides(spec)
         planes = self.num_digits(spec)
         axes = len(rows) + 1
-        wide = grid(*rows, planes * last, whole=whole)
+        wide = make_grid(*rows, planes * last)
         plane_first = wide.reshape(*rows, planes, last, axes)
         return plane_first.swapaxes(-3, -2).reshape(-1, axes)
 
@@ -234,7 +235,7 @@ class Formulation:
 
 
 def decoding_memory(formulation: Formulation, spec: SignalSpec) -> int:
-    """Estimate the bytes that decoding needs: coordinates, codes and words, each with its scratch."""
+    """Estimate the bytes that decoding needs: coordinates, codes and words, with their scratch."""
     inputs = formulation.problem(spec).in_features
     coordinates = 24 * formulation.num_samples(spec) * inputs
     codes = 8 * spec.total_bits

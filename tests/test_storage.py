@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import lossless_inr_lite as lil
-from lossless_inr_lite.storage.certify import certificate_path, read_certificate
+from lossless_inr_lite.storage.certificate import certificate_path, read_certificate
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
-"""Coordinate networks: each maps coordinates (1, S, in_features) to outputs (groups, S, out_features).
+"""Coordinate networks: (1, S, in_features) coordinates -> (groups, S, out_features) outputs.
 
-A module a network, `registry` builds them by name. `problem`, `integer_tables` and `ternary_layout` need no torch:
-a file of ternary weights is decoded with numpy alone.
+Each network has a module, and `registry` builds them by name. `problem`, `integer_tables` and
+`ternary_layout` need no torch: a file of ternary weights is decoded with numpy alone.
 """
 
 NETWORK_NAMES = (

@@ -13,8 +13,9 @@ from lossless_inr_lite.networks.siren import Siren
 class Diner(Siren):
     """A learned point of `table_features` numbers for every position of the grid, then a SIREN.
 
-    Inputs beyond the position (the bit's index, the channel) reach the SIREN as they are: the publication knows
-    only positions. The table starts from U(+-1e-4). It is as long as the signal has positions.
+    Inputs beyond the position (the bit's index, the channel) reach the SIREN as they are: the
+    publication knows only positions. The table starts from U(+-1e-4). It has as many rows as the
+    signal has positions.
     """
 
     recommended_learning_rate = 1e-4
@@ -29,12 +30,13 @@ class Diner(Siren):
         omega_0: float = 30.0,
         table_features: float = 2,
     ) -> None:
-        features, axes = int(table_features), len(problem.sides)
+        features = int(table_features)
+        further_inputs = problem.in_features - len(problem.sides)
         super().__init__(
             problem,
             hidden_features,
             hidden_layers,
-            features + problem.in_features - axes,
+            features + further_inputs,
             first_omega_0=first_omega_0,
             omega_0=omega_0,
         )

@@ -1,5 +1,7 @@
-"""Plain activations behind NeRF's encoding: Mildenhall et al., "NeRF: Representing Scenes as Neural Radiance Fields for
-View Synthesis", ECCV 2020.
+"""Plain activations behind NeRF's encoding.
+
+Source: Mildenhall et al., "NeRF: Representing Scenes as Neural Radiance Fields for View Synthesis",
+ECCV 2020.
 """
 
 import math
@@ -14,9 +16,10 @@ from lossless_inr_lite.networks.problem import Problem
 class ReluPe(Rectified):
     """x -> relu(W x + b) behind the encoding of Eq. 4.
 
-    Every coordinate p becomes p, sin(2^k pi p) and cos(2^k pi p), k below `num_frequencies`. p itself is not in the
-    equation but in the authors' code, and needed: all sines and cosines have the same value at -1 and at 1, so
-    that the first and last row, or bit, would always get one answer. Weights start as NeRF's do.
+    Every coordinate p becomes p, sin(2^k pi p) and cos(2^k pi p), k below `num_frequencies`. p
+    itself is not in the equation but in the authors' code. It is needed: all sines and cosines have
+    the same value at -1 and at 1, so the first and last row, or bit, would always get one answer.
+    Weights start as NeRF's do.
     """
 
     recommended_learning_rate = 5e-4

@@ -1,4 +1,8 @@
-"""FINER: Liu et al., "Flexible spectral-bias tuning in INR by Variable-periodic Activation Functions", CVPR 2024."""
+"""FINER: variable-periodic activations.
+
+Source: Liu et al., "FINER: Flexible spectral-bias tuning in INR by Variable-periodic Activation
+Functions", CVPR 2024.
+"""
 
 import torch
 from torch import Tensor
@@ -11,8 +15,9 @@ from lossless_inr_lite.networks.siren import Siren
 class Finer(Siren):
     """x -> sin(omega_0 (|z| + 1) z), z = W x + b: the larger z, the faster the sine turns.
 
-    Starts as SIREN does, but the first biases from U(+-`first_bias_scale`); 0 leaves them as SIREN has them, which
-    is what the authors' commands for images do. The factor |z| + 1 is part of the function and has its gradient.
+    Starts as SIREN does, but the first biases from U(+-`first_bias_scale`). A scale of 0 leaves
+    them as SIREN has them, which the authors' commands for images do. The factor |z| + 1 is part of
+    the function and has its gradient.
     """
 
     recommended_learning_rate = 5e-4

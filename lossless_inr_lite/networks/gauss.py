@@ -1,4 +1,6 @@
-"""Gaussian activations: Ramasinghe and Lucey, "Beyond Periodicity: Towards a Unifying Framework for Activations in
+"""Gaussian activations.
+
+Source: Ramasinghe and Lucey, "Beyond Periodicity: Towards a Unifying Framework for Activations in
 Coordinate-MLPs", ECCV 2022.
 """
 

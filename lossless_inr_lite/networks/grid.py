@@ -8,18 +8,23 @@ from torch import Tensor
 
 
 def positions(x: Tensor, sides: Sequence[int]) -> Tensor:
-    """(S, axes) coordinates of grid points -> (S,) flat index of each on a grid of `sides` points an axis."""
+    """(S, axes) coordinates of grid points -> (S,) flat index of each on the grid, int64.
+
+    `sides` are the numbers of points along the axes.
+    """
     index = torch.zeros(len(x), dtype=torch.int64, device=x.device)
-    for axis, side in enumerate(sides):  # in float64: 1 + x would cost float32 its last digits
-        index = index * side + ((x[:, axis].double() + 1) / 2 * (side - 1)).round().to(torch.int64)
+    for axis, side in enumerate(sides):
+        # In float64: 1 + x would cost float32 its last digits.
+        place = (x[:, axis].double() + 1) / 2 * (side - 1)
+        index = index * side + place.round().to(torch.int64)
     return index
 
 
 def corners(x: Tensor, resolution: int) -> tuple[Tensor, Tensor]:
-    """Multilinear interpolation on cells of `resolution` an axis.
+    """Interpolate multilinearly on a grid with `resolution` cells along each axis.
 
-    (S, axes) coordinates in [-1, 1] -> the corners of each one's cell, (S, 2^axes, axes) int64 in 0 .. resolution, and
-    their weights (S, 2^axes), which add up to 1.
+    (S, axes) coordinates in [-1, 1] -> the corners of each one's cell, (S, 2^axes, axes) int64 in
+    0 .. resolution, and their weights (S, 2^axes), which add up to 1.
     """
     scaled = (x + 1) / 2 * resolution
     lower = scaled.floor().clamp(0, resolution - 1)
@@ -31,6 +36,12 @@ def corners(x: Tensor, resolution: int) -> tuple[Tensor, Tensor]:
 
 
 def levels(coarsest: int, finest: int, count: int) -> list[int]:
-    """Resolutions in geometric progression: floor(coarsest b^l), b = (finest / coarsest)^(1 / (count - 1))."""
+    """Return resolutions in geometric progression (Instant-NGP, Eq. 2 and 3).
+
+    They are floor(coarsest b^l) with b = (finest / coarsest)^(1 / (count - 1)).
+
+    >>> levels(16, 64, 3)
+    [16, 32, 64]
+    """
     growth = math.exp(math.log(finest / coarsest) / max(1, count - 1))
     return [math.floor(coarsest * growth**level + 1e-9) for level in range(count)]

@@ -1,4 +1,6 @@
-"""Instant-NGP: Mueller et al., "Instant Neural Graphics Primitives with a Multiresolution Hash Encoding",
+"""Instant-NGP: tables of features on grids of several resolutions.
+
+Source: Mueller et al., "Instant Neural Graphics Primitives with a Multiresolution Hash Encoding",
 ACM Transactions on Graphics, 2022.
 """
 
@@ -9,16 +11,18 @@ from lossless_inr_lite.networks.grid import corners, levels
 from lossless_inr_lite.networks.perceptron import Rectified
 from lossless_inr_lite.networks.problem import Problem
 
-PRIMES = (1, 2654435761, 805459861, 3674653429)  # Eq. 4; the fourth is that of the authors' code
+# Eq. 4; the fourth is that of the authors' code.
+PRIMES = (1, 2654435761, 805459861, 3674653429)
 
 
 class InstantNgp(Rectified):
-    """Features of `num_levels` grids, interpolated multilinearly, then a perceptron with ReLU (Sections 3 and 4).
+    """Features of `num_levels` grids, interpolated multilinearly, then a perceptron with ReLU.
 
-    Grids grow geometrically from `coarsest` cells an axis to the longest side of the signal (Eq. 2 and 3), which is
-    also the coarsest where it is below 16. Each has at most 2^`log2_entries` entries of `level_features` numbers,
-    started from U(+-1e-4); where the grid has more points, points share entries by a spatial hash (Eq. 4). All
-    coordinates, the bit's index too, are axes of the grids. Perceptron weights start from Glorot's distribution.
+    This is Sections 3 and 4. Grids grow geometrically from `coarsest` cells along an axis to the
+    longest side of the signal (Eq. 2 and 3), which is also the coarsest where it is below 16. Each
+    has at most 2^`log2_entries` entries of `level_features` numbers, started from U(+-1e-4). Where
+    the grid has more points, points share entries by a spatial hash (Eq. 4). All coordinates, the
+    bit's index too, are axes of the grids. Perceptron weights start from Glorot's distribution.
     """
 
     recommended_learning_rate = 1e-2
@@ -34,12 +38,14 @@ class InstantNgp(Rectified):
         log2_entries: float = 14,
         coarsest: float = 16,
     ) -> None:
-        count, features = int(num_levels), int(level_features)
+        count = int(num_levels)
+        features = int(level_features)
         super().__init__(problem, hidden_features, hidden_layers, count * features)
         finest = max(problem.sides)
         self.resolutions = levels(min(int(coarsest), finest), finest, count)
-        axes, most = problem.in_features, 2 ** int(log2_entries)
-        sizes = [min((resolution + 1) ** axes, most) for resolution in self.resolutions]
+        largest = 2 ** int(log2_entries)
+        points = [(resolution + 1) ** problem.in_features for resolution in self.resolutions]
+        sizes = [min(count, largest) for count in points]
         self.tables = nn.ParameterList(
             torch.empty(problem.groups, size, features) for size in sizes
         )
@@ -72,7 +78,10 @@ class InstantNgp(Rectified):
 
 
 def entry(points: Tensor, resolution: int, size: int) -> Tensor:
-    """(..., axes) grid points -> (...) rows of a table: one to one where it is long enough, else by the hash."""
+    """(..., axes) grid points -> (...) rows of a table of `size` rows, int64.
+
+    One to one where the table is long enough, else by the spatial hash of Eq. 4.
+    """
     axes = points.shape[-1]
     rows = torch.zeros(points.shape[:-1], dtype=torch.int64, device=points.device)
     if (resolution + 1) ** axes <= size:

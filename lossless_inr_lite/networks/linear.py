@@ -5,9 +5,10 @@ from torch import Tensor, nn
 
 
 class GroupedLinear(nn.Module):
-    """`groups` independent linear layers as one batched product: (groups or 1, S, in) -> (groups, S, out).
+    """`groups` independent linear layers as one batched product.
 
-    One group is an ordinary linear layer. Tiles and one-network-a-plane formulations use more.
+    (groups or 1, S, in) -> (groups, S, out). One group is an ordinary linear layer. Tiles and
+    formulations with one network per plane use more.
     """
 
     def __init__(self, groups: int, in_features: int, out_features: int) -> None:
@@ -17,7 +18,7 @@ class GroupedLinear(nn.Module):
 
     @property
     def flops(self) -> int:
-        """Operations of one sample in one network: a multiply and an add a weight."""
+        """Operations of one sample in one network: a multiplication and an addition per weight."""
         return 2 * self.weight[0].numel()
 
     @torch.no_grad()
@@ -35,9 +36,10 @@ class GroupedLinear(nn.Module):
 
 
 class GroupedComplexLinear(nn.Module):
-    """The same with complex weights, inputs and outputs; a weight is two trained numbers (last axis: real, imaginary).
+    """The same with complex weights, inputs and outputs.
 
-    Stored as real tensors, so that files, optimisers and other precisions need to know nothing of it.
+    A weight is two trained numbers (last axis: real, imaginary). They are stored as real tensors,
+    so that files, optimisers and other precisions need to know nothing of it.
     """
 
     def __init__(self, groups: int, in_features: int, out_features: int) -> None:
@@ -47,15 +49,17 @@ class GroupedComplexLinear(nn.Module):
 
     @property
     def flops(self) -> int:
-        """Operations of one sample in one network: four real multiplies and adds a complex weight."""
+        """Operations of one sample in one network: four multiplications and four additions per weight.
+
+        The weights are complex, the operations real.
+        """
         return 4 * self.weight[0].numel()
 
     uniform_ = GroupedLinear.uniform_
 
     def forward(self, x: Tensor) -> Tensor:
         groups = self.weight.shape[0]
-        # not view_as_complex: weights may be slices of one long row, at odd places
-        weight, bias = (
-            torch.complex(part[..., 0], part[..., 1]) for part in (self.weight, self.bias)
-        )
+        # Not view_as_complex: weights may be slices of one long row, at odd places.
+        weight = torch.complex(self.weight[..., 0], self.weight[..., 1])
+        bias = torch.complex(self.bias[..., 0], self.bias[..., 1])
         return torch.baddbmm(bias, x.expand(groups, -1, -1), weight)

@@ -12,10 +12,11 @@ from lossless_inr_lite.networks.problem import Problem
 
 
 class Perceptron(nn.Module):
-    """encode, then `hidden_layers` + 1 times activate(W x + b), then linear: (1, S, in) -> (groups, S, out).
+    """encode, then `hidden_layers` + 1 times activate(W x + b), then linear.
 
-    A subclass says what its `activate` is, how its weights start, where needed how inputs are encoded, and which
-    values its options (the keyword arguments of its constructor) may have.
+    (1, S, in) -> (groups, S, out). A subclass says what its `activate` is, how its weights start,
+    where needed how inputs are encoded, and which values its options may have. Options are the
+    keyword arguments of its constructor.
     """
 
     recommended_learning_rate: ClassVar[float]
@@ -30,14 +31,18 @@ class Perceptron(nn.Module):
     ) -> None:
         super().__init__()
         first = problem.in_features if encoded_features is None else encoded_features
-        widths = [first] + [hidden_features] * (hidden_layers + 1) + [problem.out_features]
+        widths = [first, *[hidden_features] * (hidden_layers + 1), problem.out_features]
         self.layers: Any = nn.ModuleList(
-            self.layer(problem.groups, a, b) for a, b in itertools.pairwise(widths)
+            self.layer(problem.groups, inputs, outputs)
+            for inputs, outputs in itertools.pairwise(widths)
         )
 
     @classmethod
     def option_ranges(cls, problem: Problem) -> dict[str, tuple[float, float]]:
-        """Smallest and largest value of every option; `build_network` checks them before anything is built."""
+        """Return the smallest and largest value of every option.
+
+        `build_network` checks them before anything is built.
+        """
         return {}
 
     def encode(self, x: Tensor) -> Tensor:
@@ -55,14 +60,18 @@ class Perceptron(nn.Module):
             layer.uniform_(bound, bound, generator)
 
     def rate_scales(self) -> dict[str, float]:
-        """Relative rates for `fast`, as if what multiplies a layer's sum were part of its weights; 0 marks the output.
+        """Return relative learning rates for `fast`, by the name of the weight; 0 marks the output.
 
-        A table of features is such a weight too, with nothing that multiplies it.
+        They are those of a network in which what multiplies a layer's sum is part of its weights. A
+        table of features is such a weight too, with nothing that multiplies it.
         """
-        factors = [1 / self.steepness(i) for i in range(len(self.layers) - 1)] + [0.0]
-        return {
-            f"layers.{i}.{kind}": f for i, f in enumerate(factors) for kind in ("weight", "bias")
-        }
+        output_layer = len(self.layers) - 1
+        scales = {}
+        for layer in range(len(self.layers)):
+            scale = 0.0 if layer == output_layer else 1 / self.steepness(layer)
+            scales[f"layers.{layer}.weight"] = scale
+            scales[f"layers.{layer}.bias"] = scale
+        return scales
 
     def steepness(self, layer: int) -> float:
         """What the activation of that layer multiplies its input with."""
@@ -88,8 +97,9 @@ class Rectified(Perceptron):
             layer.uniform_(math.sqrt(6 / sum(layer.weight.shape[1:])), 0.0, generator)
 
     def steepness(self, layer: int) -> float:
-        """5, for `fast`: ReLU multiplies with 1 but has no bounds, so that long steps throw it about.
+        """5, for `fast`: ReLU multiplies with 1, but it has no bounds, so long steps harm it.
 
-        Found on pictures of 24 x 24: with 1 fits take ten times longer or never arrive, 3 to 10 are alike.
+        Found on pictures of 24 x 24: with 1 fits take ten times longer or never arrive, and values
+        from 3 to 10 are alike.
         """
         return 5.0

@@ -1,4 +1,8 @@
-"""SIREN: Sitzmann et al., "Implicit Neural Representations with Periodic Activation Functions", NeurIPS 2020."""
+"""SIREN: sines as activations.
+
+Source: Sitzmann et al., "Implicit Neural Representations with Periodic Activation Functions",
+NeurIPS 2020.
+"""
 
 import math
 
@@ -8,13 +12,15 @@ from torch import Tensor
 from lossless_inr_lite.networks.perceptron import Perceptron
 from lossless_inr_lite.networks.problem import Problem
 
-OMEGAS = (1e-6, 1e9)  # above 0; `fast` takes the sides of tiles for the first
+# Above 0; `fast` takes the sides of tiles for the first.
+OMEGA_RANGE = (1e-6, 1e9)
 
 
 class Siren(Perceptron):
     """x -> sin(omega_0 (W x + b)) in every hidden layer.
 
-    Initialisation as published: first layer U(+-1/in), the others U(+-sqrt(6/in)/omega), biases U(+-1/sqrt(in)).
+    Initialisation as published: first layer U(+-1/in), the others U(+-sqrt(6/in)/omega), biases
+    U(+-1/sqrt(in)).
     """
 
     recommended_learning_rate = 1e-4
@@ -34,7 +40,7 @@ class Siren(Perceptron):
 
     @classmethod
     def option_ranges(cls, problem: Problem) -> dict[str, tuple[float, float]]:
-        return {"first_omega_0": OMEGAS, "omega_0": OMEGAS}
+        return {"first_omega_0": OMEGA_RANGE, "omega_0": OMEGA_RANGE}
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw all weights from the published distributions."""
@@ -51,7 +57,6 @@ class Siren(Perceptron):
         *hidden, last = self.layers
         x = self.encode(x)
         for omega, layer in zip(self.omegas, hidden, strict=True):
-            x = torch.sin(
-                layer(x, omega)
-            )  # the layer scales its sum itself, which saves a pass over memory
+            # The layer scales its sum itself, which saves a pass over memory.
+            x = torch.sin(layer(x, omega))
         return last(x)

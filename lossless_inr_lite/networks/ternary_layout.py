@@ -62,7 +62,7 @@ def frequencies(
 def layer_shapes(
     problem: Problem, num_waves: int, hidden_features: int, hidden_layers: int
 ) -> list[tuple[int, int, int]]:
-    """Return the shape (groups, in, out) of every layer, of a network with `num_waves` frequencies."""
+    """Return the shape (groups, in, out) of every layer of a network with `num_waves` waves."""
     encoded_features = problem.in_features + 2 * num_waves
     widths = [encoded_features, *[hidden_features] * (hidden_layers + 1), problem.out_features]
     return [(problem.groups, inputs, outputs) for inputs, outputs in itertools.pairwise(widths)]

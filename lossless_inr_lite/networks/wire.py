@@ -1,4 +1,7 @@
-"""WIRE: Saragadam et al., "WIRE: Wavelet Implicit Neural Representations", CVPR 2023."""
+"""WIRE: complex Gabor wavelets as activations.
+
+Source: Saragadam et al., "WIRE: Wavelet Implicit Neural Representations", CVPR 2023.
+"""
 
 import torch
 from torch import Tensor
@@ -9,11 +12,12 @@ from lossless_inr_lite.networks.problem import Problem
 
 
 class Wire(Perceptron):
-    """x -> exp(j omega_0 z - |s_0 z|^2), z = W x + b complex: a Gabor wavelet; the output is the real part.
+    """x -> exp(j omega_0 z - |s_0 z|^2), z = W x + b complex: a Gabor wavelet.
 
-    The first layer has real weights, as published. Of `hidden_features`, floor(hidden_features / sqrt(2)) complex
-    ones are built, which keeps the number of trained numbers. All start as a plain linear layer's. The
-    authors name 10 to 20 for omega_0 and 10 to 30 for s_0, with three hidden layers; with six, 10 and 10 learns.
+    The output is the real part. The first layer has real weights, as published. Of
+    `hidden_features`, floor(hidden_features / sqrt(2)) complex ones are built, which keeps the
+    number of trained numbers. All start as a plain linear layer's. The authors name 10 to 20 for
+    omega_0 and 10 to 30 for s_0, with three hidden layers; with six, 10 and 10 learns.
     """
 
     recommended_learning_rate = 5e-3
@@ -31,7 +35,8 @@ class Wire(Perceptron):
         complex_features = max(1, int(hidden_features / 2**0.5))
         super().__init__(problem, complex_features, hidden_layers)
         self.layers[0] = GroupedLinear(problem.groups, problem.in_features, complex_features)
-        self.omega_0, self.scale_0 = omega_0, scale_0
+        self.omega_0 = omega_0
+        self.scale_0 = scale_0
 
     @classmethod
     def option_ranges(cls, problem: Problem) -> dict[str, tuple[float, float]]:

@@ -4,5 +4,5 @@
 - `weights`: ``.safetensors``, weights as trained; `trits`: ``.trits``, ternary weights.
 - `trit_coding`: trits as bytes; `integers`: a ternary network computed in integers, without torch.
 - `saved`: either kind by its suffix.
-- `fitted`, `certify`: a fit, its certificate, and how both are saved.
+- `fitted`: a fit; `certificate`, `certify`: what decoding its file finds, and how both are saved.
 """

@@ -5,7 +5,6 @@ A saved file is decoded again in a new process, in many ways, and every bit is c
 
 import itertools
 import json
-import math
 import subprocess
 import sys
 import tempfile
@@ -22,7 +21,8 @@ from lossless_inr_lite.errors import FileFormatError, InputError
 from lossless_inr_lite.files import check_writable, write_json
 from lossless_inr_lite.model import Decoder
 from lossless_inr_lite.signals import Signal
-from lossless_inr_lite.storage.fitted import Certificate, Fit
+from lossless_inr_lite.storage.certificate import Certificate, certificate_path, parse_certificate
+from lossless_inr_lite.storage.fitted import Fit
 from lossless_inr_lite.storage.header import Header
 from lossless_inr_lite.storage.saved import check_suffix, read_model, save_model, usual_suffix
 from lossless_inr_lite.version import __version__
@@ -142,36 +142,11 @@ def check_output(path: str | Path) -> None:
     check_suffix(path)
     check_writable(path)
     beside = check_writable(certificate_path(path))
-    if beside.exists() and _read_certificate(beside) is None:
+    if beside.exists() and parse_certificate(beside) is None:
         raise InputError(
             f"{beside} is not a certificate and would be overwritten: "
             f"choose another name for {path}"
         )
-
-
-def certificate_path(path: str | Path) -> Path:
-    """Return where the certificate lies: x.json for x.safetensors, x.trits.json for x.trits."""
-    path = Path(path)
-    if path.suffix == ".trits":
-        return path.with_name(f"{path.name}.json")
-    return path.with_suffix(".json")
-
-
-def read_certificate(path: str | Path, sha256_weights: str) -> Certificate | None:
-    """Return the certificate beside a network; None when there is none for these very weights."""
-    found = _read_certificate(certificate_path(path))
-    if found is None or found.sha256_weights != sha256_weights:
-        return None
-    return found
-
-
-def _read_certificate(path: Path) -> Certificate | None:
-    try:
-        found = Certificate(**json.loads(path.read_text(encoding="utf-8")))
-        sound = isinstance(found.lossless, bool) and math.isfinite(found.smallest_margin)
-    except (OSError, ValueError, TypeError, RecursionError):
-        return None
-    return found if sound else None
 
 
 def _certify_files(jobs: Sequence[_Job]) -> list[Certificate]:

@@ -1,28 +1,11 @@
-"""`Fit`: a fitted model and how it came about, and `Certificate`: what decoding its file found."""
+"""`Fit`: a fitted model and how it came about."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from lossless_inr_lite.history import Entry, History
 from lossless_inr_lite.model import Model
 from lossless_inr_lite.networks.registry import num_parameters
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """What decoding a saved file found; `lossless` only when no way gave a single wrong bit.
-
-    smallest_margin: of all ways together (|logit| for bit formulations, steps for amplitudes).
-    ways: device, precision, threads, batch, wrong bits, margin and seconds of each way.
-    file_bytes: size of the file that was decoded (0 in certificates of older versions).
-    """
-
-    lossless: bool
-    sha256_weights: str
-    sha256_samples: str
-    smallest_margin: float
-    ways: list[dict[str, Any]]
-    file_bytes: int = 0
+from lossless_inr_lite.storage.certificate import Certificate
 
 
 @dataclass
