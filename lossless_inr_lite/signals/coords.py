@@ -36,7 +36,7 @@ def integer_axis(length: int) -> np.ndarray:
     return (doubled * 2 ** (FRACTION_BITS + 1) + ends) // (2 * ends)
 
 
-def grid(*lengths: int, whole: bool = False) -> np.ndarray:
+def grid(*lengths: int) -> np.ndarray:
     """Every point of a grid in C order, the first axis slowest.
 
     Returns (prod(lengths), len(lengths)) float32.
@@ -44,8 +44,6 @@ def grid(*lengths: int, whole: bool = False) -> np.ndarray:
     >>> grid(2, 3).tolist()
     [[-1.0, -1.0], [-1.0, 0.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 0.0], [1.0, 1.0]]
     """
-    if whole:
-        return integer_grid(*lengths)
     return _points([axis(length) for length in lengths]).astype(np.float32)
 
 
@@ -60,6 +58,3 @@ def integer_grid(*lengths: int) -> np.ndarray:
 
 def _points(axes: list[np.ndarray]) -> np.ndarray:
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
-
-
-whole_axis = integer_axis
