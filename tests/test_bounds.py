@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lossless_inr_lite as lil
-from lossless_inr_lite.companion.chapters.c09_upper_bound import study
+from lossless_inr_lite.companion.chapters.c09_upper_bound import figures, study
 from lossless_inr_lite.companion.paths import ROOT
 from lossless_inr_lite.companion.records import load_record
 from lossless_inr_lite.companion.statistics import rank_correlation
@@ -42,9 +42,9 @@ def test_the_bound_is_the_papers_column(num_bits, d, printed):
 
 
 def test_the_bound_of_five_dimensions():
-    """The paper prints 1.23e27. Eq. 6 gives 510^10; eps(n) = 2^-(n+1) would give 512^10 = 1.24e27."""
+    """The paper prints 1.23e27. Eq. 6 gives 510^10; eps(n) = 2^-(n+1) gives 512^10 = 1.24e27."""
     assert upper_bound(8, 5) == 510**10
-    assert [agrees for *_, agrees in study.printed_column()] == [True] * 5 + [False]
+    assert [bound.agrees for bound in study.printed_bounds()] == [True] * 5 + [False]
 
 
 @pytest.mark.parametrize("num_bits", [1, 2, 8, 16, 32])
@@ -194,9 +194,9 @@ def test_stored_words_come_back_from_the_file(shape, num_bits, rng, tmp_path):
 def test_a_photograph_has_one_size_at_every_depth(tmp_path):
     photo = study.analog("astronaut", 8)
     rows = [study.store_row(photo, n, tmp_path) for n in (1, 5, 16)]
-    assert {row["num_parameters"] for row in rows} == {rows[0]["num_parameters"]}
-    assert all(row["wrong_float32"] == row["wrong_float64"] == 0 for row in rows)
-    assert rows[0]["log_bound"] < rows[1]["log_bound"] < rows[2]["log_bound"]
+    assert {row.num_parameters for row in rows} == {rows[0].num_parameters}
+    assert all(row.wrong_float32 == row.wrong_float64 == 0 for row in rows)
+    assert rows[0].log_bound < rows[1].log_bound < rows[2].log_bound
     assert (quantise(photo, 8) == lil.load_image("astronaut", size=8).words).mean() > 0.99
     with pytest.raises(lil.InputError, match="size is 9999"):
         study.analog("astronaut", 9999)
@@ -228,15 +228,31 @@ def test_binary_coordinates_store_the_same_samples():
 @pytest.mark.parametrize(("name", "size"), [("chelsea", 128), ("chelsea", 256), ("astronaut", 64)])
 def test_the_order_turns_where_the_proposition_says(name, size):
     for row in study.orders_by_depth(lil.load_image(name, size=size)):
-        assert row["holds"] is bool(size < study.reversal_side(row["num_bits"], row["step"])), row
+        assert row.holds is bool(size < study.reversal_side(row.num_bits, row.step)), row
 
 
 def test_exponents_of_the_measured_networks():
     rows = study.slack_rows(300, 50)
-    for d, (dense, nonzero) in study.exponents(rows).items():
-        assert dense == pytest.approx(-2 * d, rel=0.08)
-        assert nonzero == pytest.approx(-d, rel=0.05)
+    powers = study.exponents(rows)
+    assert powers.keys() == {1, 2, 3}
+    for d, fitted in powers.items():
+        assert fitted.dense == pytest.approx(-2 * d, rel=0.08)
+        assert fitted.nonzero == pytest.approx(-d, rel=0.05)
     assert study.exponents(rows[:1]) == {}
+
+
+def test_the_order_turns_at_the_first_depth_that_holds_in_any_picture():
+    rows = study.orders_by_depth(lil.load_image("astronaut", size=64))
+    held = [row.num_bits for row in rows if row.holds]
+    assert held  # else this test says nothing
+    assert study.reversed_up_to(rows) == min(held) - 1
+    assert study.reversed_up_to([row for row in rows if not row.holds]) == min(held) - 1
+    assert study.reversed_up_to([]) == 0
+
+
+def test_nothing_built_is_no_verdict():
+    said = figures.slack_verdicts([], {}) + figures.picture_verdicts([], [], [])
+    assert {verdict.verdict for verdict in said} == {"not attempted"}
 
 
 def test_rank_correlation():
@@ -246,14 +262,14 @@ def test_rank_correlation():
     assert rank_correlation(range(8), [1] * 8, groups).text() == "not defined"
 
 
-def test_arrivals_of_a_study_and_of_a_bisection():
+def test_lossless_fits_of_a_study_and_of_a_bisection():
     measures = load_record("cpu", "picture_measures")["rows"]
-    rows = study.arrivals(load_record("cpu", "capacity8"), measures)
-    assert {row["U_d(n) / C"] for row in rows} == {16.0, 64.0, float(510**4)}
-    assert all(0 < row["total variation"] < 1 for row in rows)
-    fits = study.arrivals(load_record("cpu", "paper_kodak64"), measures)
+    smallest = study.lossless_fits(load_record("cpu", "capacity8"), measures)
+    assert {fit.bound for fit in smallest} == {16.0, 64.0, float(510**4)}
+    assert all(0 < fit.total_variation < 1 for fit in smallest)
+    fits = study.lossless_fits(load_record("cpu", "paper_kodak64"), measures)
     assert len(fits) == 2
-    assert all(np.isnan(row["total variation"]) for row in fits)  # recorded at other sizes
+    assert all(np.isnan(fit.total_variation) for fit in fits)  # recorded at other sizes
     assert study.predictors(fits)["total variation"].count == 0
 
 
