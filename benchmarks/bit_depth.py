@@ -1,9 +1,11 @@
-"""Bit-depth expansion over the pictures of a folder: from 4 bits for those of 8, from 6 and 8 for those of 16.
+"""Bit-depth expansion over the pictures of a folder.
 
-``python benchmarks/bit_depth.py --signals DIR [--size 256] [--whole METHODS] [--folder rows] [--output depth.json]``
+``python benchmarks/bit_depth.py --signals DIR [--size 256] [--whole METHODS] [--folder ROWS]
+[--output depth.json]``
 
-Prints Table 5 for every pair of depths, with 95 % intervals over pictures and seconds a picture. Pictures of 16 bits
-that are not genuine are named and left out. Rows are kept in the folder: a run that was stopped goes on.
+Pictures of 8 bits are expanded from 4, those of 16 bits from 6 and 8. Prints Table 5 for every pair
+of depths, with 95 % intervals over pictures and seconds per picture. Pictures of 16 bits that are
+not genuine are named and left out. Rows are kept in the folder: a run that was stopped goes on.
 """
 
 import argparse
@@ -11,28 +13,30 @@ from pathlib import Path
 
 import torch
 
-from lossless_inr_lite.companion.chapters.c14_bit_depth_expansion import figures as depth_views
-from lossless_inr_lite.companion.chapters.c14_bit_depth_expansion import study as depth_study
+from lossless_inr_lite.companion.chapters.c14_bit_depth_expansion import figures, study
+from lossless_inr_lite.companion.lists import comma_list
 from lossless_inr_lite.companion.records import SCHEMA_VERSION, environment
 from lossless_inr_lite.errors import InputError
 from lossless_inr_lite.files import write_json
+from lossless_inr_lite.signals import load_image
 from lossless_inr_lite.signals.image_files import WRITABLE
-from lossless_inr_lite.signals.signal import load_image
 
 
 def sorted_by_depth(folder: Path) -> tuple[list[str], list[str]]:
     """Files with 8 and with 16 genuine bits; raises InputError when there is neither."""
-    shallow, deep = [], []
-    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in WRITABLE):
+    shallow = []
+    deep = []
+    for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in WRITABLE):
         signal = load_image(path)
         if signal.num_bits == 8:
             shallow.append(str(path))
             continue
         try:
-            depth_study.check_deep(signal)
-            deep.append(str(path))
+            study.check_deep(signal)
         except InputError as error:
             print(f"left out: {error}")
+        else:
+            deep.append(str(path))
     if not shallow and not deep:
         raise InputError(f"{folder} holds no picture of 8 or of 16 genuine bits")
     return shallow, deep
@@ -56,18 +60,20 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     shallow, deep = sorted_by_depth(options.signals)
-    chosen = depth_study.pictures(shallow, deep, options.size, depth_study.names_of(options.whole))
-    rows = depth_study.run(chosen, options.folder)
+    chosen = study.pictures(shallow, deep, options.size, comma_list(options.whole))
+    rows = study.run(chosen, options.folder)
     for part in ("crop", "whole"):
-        for depths in depth_views.depths_of(rows, part):
-            print(f"\n{part}s\n{depth_views.table_5(rows, depths, part).data}")
+        for depths in figures.depths_of(rows, part):
+            print(f"\n{part}s\n{figures.table_5(rows, depths, part).data}")
     if options.output:
         record = {
             "schema_version": SCHEMA_VERSION,
             "experiment": "bit_depth",
             "environment": environment(),
+            "rows": rows,
+            "fits": {},
         }
-        write_json(options.output, record | {"rows": rows, "fits": {}})
+        write_json(options.output, record)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from hypothesis.extra.numpy import arrays
 
 import lossless_inr_lite as lil
 from lossless_inr_lite.__main__ import main
+from lossless_inr_lite.companion import fingerprint
+from lossless_inr_lite.companion import rows as rows_module
 from lossless_inr_lite.companion.chapters.c14_bit_depth_expansion import figures, study
 from lossless_inr_lite.errors import InputError
 from lossless_inr_lite.expansion import (
@@ -332,17 +334,79 @@ def test_averaging_gives_bits_that_the_pixels_do_not_have(rng):
     assert lil.genuineness(deep).genuine
 
 
-def test_a_run_that_was_stopped_goes_on_and_notices_another_picture(tmp_path, rng):
-    signal = lil.Signal(rng.integers(0, 256, (8, 8, 1)).astype(np.uint8), 8, "noise")
-    picture = study.Picture(signal, "crop", ((4, 8),), ("mid_point", "linear"))
-    rows = study.run([picture], tmp_path)
-    assert study.run([picture], tmp_path) == rows
+@pytest.fixture
+def noise(rng):
+    return lil.Signal(rng.integers(0, 256, (8, 8, 1)).astype(np.uint8), 8, "noise")
+
+
+def crop(signal, *methods):
+    return study.Picture(signal, "crop", ((4, 8),), methods)
+
+
+def test_a_run_that_was_stopped_goes_on_and_notices_another_picture(tmp_path, noise, monkeypatch):
+    rows = study.run([crop(noise, "mid_point", "linear")], tmp_path)
     assert [row["method"] for row in rows] == ["mid_point", "linear"]
-    other = study.Picture(
-        signal.with_samples(255 - signal.samples), "crop", ((4, 8),), ("mid_point",)
-    )
-    assert study.run([other], tmp_path)[0]["sha256"] != rows[0]["sha256"]
     assert study.gains(rows, (4, 8), "linear", "mid_point").keys() == {"noise"}
+    other = noise.with_samples(255 - noise.samples)
+    assert study.run([crop(other, "mid_point")], tmp_path)[0]["sha256"] != rows[0]["sha256"]
+    monkeypatch.setattr(study, "expand", None)  # nothing is measured again
+    assert study.run([crop(noise, "mid_point", "linear")], tmp_path) == rows
+
+
+@pytest.mark.parametrize(
+    ("part", "effort", "depths", "method"),
+    [
+        ("whole", 1.0, (4, 8), "mid_point"),
+        ("crop", 0.5, (4, 8), "mid_point"),
+        ("crop", 1.0, (3, 8), "mid_point"),
+        ("crop", 1.0, (4, 8), "linear"),
+    ],
+)
+def test_a_row_is_that_of_its_case_alone(part, effort, depths, method, tmp_path, noise):
+    study.run([crop(noise, "mid_point")], tmp_path)
+    study.run([study.Picture(noise, part, (depths,), (method,))], tmp_path, effort)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_row_of_other_code_is_measured_again(tmp_path, noise, monkeypatch):
+    """The hash covers the methods, also where a network is imported inside a function."""
+    files = {path.name for path in fingerprint.code_files((study.__name__,))}
+    assert files >= {"methods.py", "contour.py", "local_network.py", "extrapolation.py", "fit.py"}
+    study.run([crop(noise, "mid_point")], tmp_path)
+    monkeypatch.setattr(rows_module, "_code_hash", lambda entries: "another")
+    study.run([crop(noise, "mid_point")], tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}", b"\xff\xfe", b"[1]"])
+def test_a_row_that_cannot_be_read_is_an_error_and_no_hole(damage, tmp_path, noise):
+    study.run([crop(noise, "mid_point")], tmp_path)
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(damage)
+    with pytest.raises(InputError, match="cannot be read"):
+        study.run([crop(noise, "mid_point")], tmp_path)
+    assert path.read_bytes() == damage
+
+
+def test_two_pictures_of_one_name_are_refused(tmp_path, rng):
+    paths = []
+    for folder in ("a", "b"):
+        paths.append(str(tmp_path / folder / "photo.png"))
+        (tmp_path / folder).mkdir()
+        write_image(paths[-1], rng.integers(0, 256, (8, 9, 3)).astype(np.uint8), 8)
+    with pytest.raises(InputError, match="two pictures are called photo"):
+        study.pictures(paths, [], 8, [])
+
+
+def test_no_rows_are_no_verdicts():
+    """Only what needs no rows is judged: arithmetic."""
+    arithmetic = {
+        "bit-replication-is-the-ideal-gain",
+        "the-paper-s-number-8-to-16-is-that-of-fair-coins",
+    }
+    said = {verdict.id: verdict.verdict for verdict in figures.verdicts([], {})}
+    assert arithmetic < said.keys()
+    assert {name for name, found in said.items() if found != "not attempted"} == arithmetic
 
 
 def test_coins_have_twice_the_error_of_the_mid_point(rng):

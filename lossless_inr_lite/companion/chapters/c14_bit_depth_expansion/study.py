@@ -1,59 +1,70 @@
-"""Table 5 on pictures of yours: every method, every pair of depths, and what the paper's table leaves out."""
+"""Table 5 on pictures of your own: all methods and depths, and what the table leaves out.
 
-import hashlib
-import json
+Pictures are given as words of N bits, the truth. What a method sees are their K top bits.
+"""
+
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from lossless_inr_lite.companion.rows import Row, RowCache, RowKey
 from lossless_inr_lite.companion.statistics import Interval, interval
 from lossless_inr_lite.errors import InputError, check_choice
+from lossless_inr_lite.expansion import METHODS, cut, expand, inside
 from lossless_inr_lite.expansion.extrapolation import fit_known_planes, lower_planes
-from lossless_inr_lite.expansion.methods import METHODS, cut, expand, inside
-from lossless_inr_lite.files import write_json
+from lossless_inr_lite.signals import Signal, load_image
 from lossless_inr_lite.signals.genuineness import genuineness
 from lossless_inr_lite.signals.metrics import bit_error_rate, psnr, ssim
-from lossless_inr_lite.signals.signal import Signal, area_means, centre_square, load_image
+from lossless_inr_lite.signals.resampling import area_means, centre_square
 
-SHALLOW, DEEP = (
-    ((4, 8),),
-    ((8, 16), (8, 12), (6, 16)),
-)  # from and to how many bits, for pictures of 8 and of 16
-BEST, BASE, STRAIGHT, WITHOUT = "local_network", "mid_point", "linear", "local_predictor"
-CODE = ("bit_depth", "contours", "zero_shot", "local_network", "interval_network", "extrapolation")
-Row = dict[str, Any]
+Depths = tuple[int, int]
+"""From and to how many bits: K and N."""
+
+SHALLOW_DEPTHS: tuple[Depths, ...] = ((4, 8),)
+"""For pictures of 8 bits."""
+
+DEEP_DEPTHS: tuple[Depths, ...] = ((8, 16), (8, 12), (6, 16))
+"""For pictures of 16 bits."""
+
+BEST = "local_network"
+WITHOUT_COORDINATES = "local_predictor"
+BASE = "mid_point"
+LINEAR = "linear"
+
+Part = Literal["crop", "whole"]
+
+
+# Pictures ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture and what to do with it; `part` is "crop" or "whole"."""
+    """One picture and what to do with it. `part` tells crops from whole pictures."""
 
     signal: Signal
-    part: str
-    depths: tuple[tuple[int, int], ...]
+    part: Part
+    depths: tuple[Depths, ...]
     methods: tuple[str, ...]
-
-
-def names_of(text: str) -> list[str]:
-    """The names in a comma-separated list."""
-    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def centre_crop(signal: Signal, size: int) -> Signal:
     """The middle size x size pixels, or as many of them as there are."""
     height, width = signal.samples.shape[:2]
-    top, left = max(0, height - size) // 2, max(0, width - size) // 2
+    top = max(0, height - size) // 2
+    left = max(0, width - size) // 2
     return signal.with_samples(signal.samples[top : top + size, left : left + size])
 
 
 def deepened(signal: Signal, size: int) -> Signal:
-    """A picture of 8 bits as one of 16: the means of its areas, size x size, which have more bits than the pixels.
+    """A picture of 8 bits as one of 16: the means of its areas, size x size.
 
-    The mean of m pixels has log2(m) more genuine bits at most, so the last planes carry little of their own.
+    The mean of m pixels has at most log2(m) genuine bits more than they have, so the last planes
+    carry little of their own.
     """
     means = area_means(centre_square(signal.samples), size)
     return Signal(np.rint(means * 257).astype(np.uint16), 16, signal.name)
@@ -66,12 +77,15 @@ def deep_picture(name: str, size: int) -> Signal:
 
 
 def check_deep(signal: Signal) -> Signal:
-    """The signal; raises InputError unless it has 16 bits, all of them genuine: stretched ones are no truth."""
-    report = genuineness(signal)
+    """Return the signal; raise InputError unless it has 16 bits, all of them genuine.
+
+    Stretched bits are no truth.
+    """
     if signal.num_bits != 16:
         raise InputError(
             f"{signal.name} has {signal.num_bits} bits: 16 are needed to judge an expansion to 16"
         )
+    report = genuineness(signal)
     if not report.genuine:
         raise InputError(f"{signal.name} cannot judge a bit-depth expansion: {report.verdict}")
     return signal
@@ -80,40 +94,72 @@ def check_deep(signal: Signal) -> Signal:
 def pictures(
     shallow: Sequence[str], deep: Sequence[str], size: int, whole_methods: Sequence[str]
 ) -> list[Picture]:
-    """Crops of `size` a side for all methods, and whole pictures, where they are larger, for some."""
+    """Crops of `size` pixels a side for all methods; whole pictures, where larger, for some.
+
+    `shallow` and `deep` name pictures of 8 and of 16 bits. Raises InputError for an unknown method,
+    for no picture at all, for two pictures of one name in a list, and as `deep_picture` does.
+    """
     for method in whole_methods:
         check_choice("method", method, list(METHODS))
     if not shallow and not deep:
         raise InputError(
             "no picture is named: at least one is needed, several are separated by commas"
         )
+    shallow_signals = [load_image(name) for name in shallow]
+    deep_signals = [deep_picture(name, size) for name in deep]
+    return [
+        *_parts(shallow_signals, SHALLOW_DEPTHS, size, whole_methods),
+        *_parts(deep_signals, DEEP_DEPTHS, size, whole_methods),
+    ]
+
+
+def _parts(
+    signals: Sequence[Signal], depths: tuple[Depths, ...], size: int, whole_methods: Sequence[str]
+) -> list[Picture]:
+    """The crop of each picture and, where it is wanted and larger, the whole."""
     found = []
-    for depths, signals in (
-        (SHALLOW, [load_image(n) for n in shallow]),
-        (DEEP, [deep_picture(n, size) for n in deep]),
-    ):
-        for signal in signals:
-            found.append(Picture(centre_crop(signal, size), "crop", depths, tuple(METHODS)))
-            if whole_methods and max(signal.samples.shape[:2]) > size:
-                found.append(Picture(signal, "whole", depths, tuple(whole_methods)))
+    names = set()
+    for signal in signals:
+        if signal.name in names:
+            raise InputError(
+                f"two pictures are called {signal.name}: tables go by name, so rename one"
+            )
+        names.add(signal.name)
+        found.append(Picture(centre_crop(signal, size), "crop", depths, tuple(METHODS)))
+        if whole_methods and max(signal.samples.shape[:2]) > size:
+            found.append(Picture(signal, "whole", depths, tuple(whole_methods)))
     return found
+
+
+# Measurements ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a method made of a picture: a row of numbers, and the expanded words (H, W, C)."""
+
+    row: Row
+    words: np.ndarray
 
 
 def measure(
     signal: Signal, from_bits: int, to_bits: int, method: str, effort: float = 1.0
-) -> tuple[Row, np.ndarray]:
-    """One row, and the expanded words. The truth is the signal's `to_bits` most significant bits.
+) -> Measured:
+    """Expand a picture by a method. The truth is the signal's `to_bits` most significant bits.
 
-    Raises AssertionError when the result, cut back, is not the input.
+    PSNR is in dB, `seconds` is the wall time of one call, `effort` the share of the usual training.
+    SSIM is None where the picture is smaller than its window. Raises AssertionError when the
+    result, cut back, is not the input.
     """
     truth = cut(signal.words, signal.num_bits, to_bits)
     words = cut(truth, to_bits, from_bits)
     started = time.perf_counter()
     found = expand(words, from_bits, to_bits, method, effort=effort)
     seconds = time.perf_counter() - started
-    assert np.array_equal(cut(found, to_bits, from_bits), words), f"{method} left its interval"
+    if not np.array_equal(cut(found, to_bits, from_bits), words):
+        raise AssertionError(f"{method} left its interval")
     similarity = ssim(found, truth, to_bits)
-    return {
+    row = {
         "picture": signal.name,
         "sha256": signal.sha256,
         "shape": list(signal.samples.shape),
@@ -124,126 +170,173 @@ def measure(
         "effort": effort,
         "ssim": None if np.isnan(similarity) else similarity,
         "seconds": seconds,
-    }, found
+    }
+    return Measured(row, found)
 
 
-def run(chosen: Iterable[Picture], folder: Path, effort: float = 1.0) -> list[Row]:
-    """All rows, each kept in `folder`: a run that was stopped goes on, unless the picture or the code has changed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    code = hashlib.sha256(
-        b"".join((Path(__file__).parent / f"{name}.py").read_bytes() for name in CODE)
-    ).hexdigest()
+def run(chosen: Iterable[Picture], folder: Path, effort: float = 1.0) -> list[dict[str, Any]]:
+    """Measure all pictures, and keep each row in `folder`: a run that was stopped goes on.
+
+    A row is measured again when the picture, what is asked for, or the code has changed. Raises
+    InputError for a kept row that cannot be read.
+    """
+    cache = RowCache(folder, (__name__,))
     rows = []
     for picture in chosen:
         for from_bits, to_bits in picture.depths:
             for method in picture.methods:
-                key = f"{code}/{picture.signal.sha256}/{from_bits}/{to_bits}/{method}/{effort}"
-                path = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
-                if not path.is_file():
-                    row, _ = measure(picture.signal, from_bits, to_bits, method, effort)
-                    write_json(path, row | {"part": picture.part})
-                rows.append(json.loads(path.read_text(encoding="utf-8")))
+                key = _row_key(picture, from_bits, to_bits, method, effort)
+                make = partial(_row, picture, from_bits, to_bits, method, effort)
+                rows.append(cache.row(key, make))
     return rows
 
 
-def select(
-    rows: Iterable[Row], from_bits: int, to_bits: int, method: str, part: str = "crop"
-) -> dict[str, Row]:
+def _row_key(picture: Picture, from_bits: int, to_bits: int, method: str, effort: float) -> RowKey:
+    facts = {
+        "part": picture.part,
+        "from_bits": from_bits,
+        "to_bits": to_bits,
+        "method": method,
+        "effort": effort,
+    }
+    label = f"{picture.signal.name}/{picture.part}/{from_bits}-{to_bits}/{method}"
+    return RowKey(label, facts, picture.signal.sha256)
+
+
+def _row(picture: Picture, from_bits: int, to_bits: int, method: str, effort: float) -> Row:
+    measured = measure(picture.signal, from_bits, to_bits, method, effort)
+    return {**measured.row, "part": picture.part}
+
+
+# Statistics over rows ----------------------------------------------------------------------------
+
+
+def select(rows: Iterable[Row], depths: Depths, method: str, part: Part = "crop") -> dict[str, Row]:
     """The rows of one method and pair of depths, by picture."""
-    wanted = (from_bits, to_bits, method, part)
+    wanted = (*depths, method, part)
     return {
-        r["picture"]: r
-        for r in rows
-        if (r["from_bits"], r["to_bits"], r["method"], r["part"]) == wanted
+        row["picture"]: row
+        for row in rows
+        if (row["from_bits"], row["to_bits"], row["method"], row["part"]) == wanted
     }
 
 
-def mean_of(found: dict[str, Row], field: str) -> Interval | None:
-    """Mean over pictures of a figure, without those that have none."""
-    values = {name: [row[field]] for name, row in found.items() if row[field] is not None}
+def mean_of(rows: Mapping[str, Row], field: str) -> Interval | None:
+    """Mean of a field over pictures, without those that have none; None when no picture has it."""
+    values = {name: [row[field]] for name, row in rows.items() if row[field] is not None}
     return interval(values) if values else None
 
 
 def gains(
-    rows: Sequence[Row], depths: tuple[int, int], method: str, over: str, part: str = "crop"
+    rows: Sequence[Row], depths: Depths, method: str, over: str, part: Part = "crop"
 ) -> dict[str, float]:
-    """PSNR of `method` less that of `over`, in dB, picture by picture."""
-    ours, theirs = (select(rows, *depths, one, part) for one in (method, over))
-    return {name: ours[name]["psnr"] - theirs[name]["psnr"] for name in ours if name in theirs}
+    """PSNR of `method` less that of the method `over`, in dB, picture by picture."""
+    mine = select(rows, depths, method, part)
+    theirs = select(rows, depths, over, part)
+    return {name: mine[name]["psnr"] - theirs[name]["psnr"] for name in mine if name in theirs}
 
 
 def mean_gain(
-    rows: Sequence[Row], depths: tuple[int, int], method: str, over: str, part: str = "crop"
-) -> Interval:
-    """The mean of `gains` and its interval over pictures."""
-    return interval(
-        {name: [gain] for name, gain in gains(rows, depths, method, over, part).items()}
-    )
+    rows: Sequence[Row], depths: Depths, method: str, over: str, part: Part = "crop"
+) -> Interval | None:
+    """The mean of `gains` in dB and its interval over pictures; None when there is no picture."""
+    found = gains(rows, depths, method, over, part)
+    return interval({name: [gain] for name, gain in found.items()}) if found else None
+
+
+# Single pictures ---------------------------------------------------------------------------------
 
 
 def gradient(size: int) -> Signal:
-    """A sanity case: a smooth slope of 16 bits, size x size, from the lower third to the upper of its range."""
+    """A sanity case: a smooth slope of 16 bits, size x size, in the middle of the range."""
     rows, columns = np.mgrid[0:size, 0:size] / max(1, size - 1)
     slope = 0.3 + 0.3 * rows + 0.1 * columns**2
     return Signal(np.rint(slope * 65535).astype(np.uint16)[..., None], 16, "gradient")
 
 
-def extrapolated(
-    signal: Signal, from_bits: int, to_bits: int, effort: float = 1.0
-) -> dict[str, float]:
-    """(a) on one picture, with what `expand` does not tell: was the known part learnt, and which lost bits are wrong.
+@dataclass(frozen=True)
+class Extrapolated:
+    """What the paper's method made of one picture.
 
-    Wrong bits of the known planes, BER of the lost ones, and dB over the mid-point.
+    Wrong bits and BER of the known planes tell whether they were learnt. `lost_ber` is the BER of
+    the lost ones, `gain` the PSNR over the mid-point in dB.
     """
+
+    wrong_known_bits: int
+    known_ber: float
+    lost_ber: float
+    gain: float
+
+
+def extrapolated(signal: Signal, from_bits: int, to_bits: int, effort: float = 1.0) -> Extrapolated:
+    """Fit the known planes of a picture and compare the extrapolated ones with the truth."""
     truth = cut(signal.words, signal.num_bits, to_bits)
     words = cut(truth, to_bits, from_bits)
-    done, lost = fit_known_planes(words, from_bits, to_bits, 0, effort), to_bits - from_bits
-    found = inside(lower_planes(done.model, to_bits), words, lost)
+    lost_bits = to_bits - from_bits
+    lost_planes = (1 << lost_bits) - 1
+    fitted = fit_known_planes(words, from_bits, to_bits, effort=effort)
+    found = inside(lower_planes(fitted.model, to_bits), words, lost_bits)
     middle = expand(words, from_bits, to_bits, BASE)
-    return {
-        "wrong_known_bits": done.entry.wrong_bits,
-        "known_ber": done.entry.ber,
-        "lost_ber": bit_error_rate(found & ((1 << lost) - 1), truth & ((1 << lost) - 1), lost),
-        "gain": psnr(found, truth, to_bits) - psnr(middle, truth, to_bits),
-    }
+    return Extrapolated(
+        wrong_known_bits=fitted.entry.wrong_bits,
+        known_ber=fitted.entry.ber,
+        lost_ber=bit_error_rate(found & lost_planes, truth & lost_planes, lost_bits),
+        gain=psnr(found, truth, to_bits) - psnr(middle, truth, to_bits),
+    )
 
 
 def smooth_part(signal: Signal, from_bits: int, side: int) -> Signal:
-    """The window of side x side pixels in which bands show best: the smoothest with three levels of `from_bits`."""
-    return signal.with_samples(
-        signal.samples[smooth_window(signal.words, from_bits, signal.num_bits, side)]
-    )
+    """The window of side x side pixels in which bands show best; see `smooth_window`."""
+    window = smooth_window(signal.words, from_bits, signal.num_bits, side)
+    return signal.with_samples(signal.samples[window])
 
 
 def smooth_window(
     truth: np.ndarray, from_bits: int, to_bits: int, side: int
 ) -> tuple[slice, slice]:
-    """Rows and columns of `smooth_part` in words (H, W, C)."""
-    height, width = (min(side, length) for length in truth.shape[:2])
-    best, found = np.inf, (slice(0, height), slice(0, width))
+    """Rows and columns of the smoothest window of words (H, W, C) with three levels at `from_bits`.
+
+    Smoothness is the mean absolute second difference along both axes. Windows of side x side pixels
+    are tried at steps of half a side. Where none has three levels it is the first one.
+    """
+    height = min(side, truth.shape[0])
+    width = min(side, truth.shape[1])
+    smallest_bend = np.inf
+    found = (slice(0, height), slice(0, width))
     for top in range(0, truth.shape[0] - height + 1, max(1, height // 2)):
         for left in range(0, truth.shape[1] - width + 1, max(1, width // 2)):
-            window = truth[top : top + height, left : left + width].astype(np.float64)
-            levels = min(
-                len(np.unique(cut(window[..., c], to_bits, from_bits)))
-                for c in range(window.shape[-1])
-            )
-            bends = sum(float(np.abs(np.diff(window, 2, axis=axis)).mean()) for axis in (0, 1))
-            if levels >= 3 and bends < best:
-                best, found = bends, (slice(top, top + height), slice(left, left + width))
+            place = (slice(top, top + height), slice(left, left + width))
+            window = truth[place].astype(np.float64)
+            levels = [
+                len(np.unique(cut(window[..., channel], to_bits, from_bits)))
+                for channel in range(window.shape[-1])
+            ]
+            bend = sum(float(np.abs(np.diff(window, 2, axis=axis)).mean()) for axis in (0, 1))
+            if min(levels) >= 3 and bend < smallest_bend:
+                smallest_bend = bend
+                found = place
     return found
 
 
 def reports(chosen: Iterable[Picture]) -> dict[str, dict[str, Any]]:
-    """The genuineness of every picture's crop, and of a control: the first one's top byte, written twice."""
+    """The genuineness of every picture's crop, and of a control.
+
+    The control is the top byte of the first picture, written twice. Its entry holds the error of
+    `check_deep` under "refused".
+    """
     crops = {picture.signal.name: picture.signal for picture in chosen if picture.part == "crop"}
-    first = next(iter(crops.values()))
-    stretched = Signal(
-        (cut(first.words, first.num_bits, 8) * 257).astype(np.uint16), 16, f"{first.name} x 257"
-    )
     found = {name: genuineness(signal).as_dict() for name, signal in crops.items()}
+    first = next(iter(crops.values()))
+    top_byte = cut(first.words, first.num_bits, 8)
+    stretched = Signal((top_byte * 257).astype(np.uint16), 16, f"{first.name} x 257")
+    found[stretched.name] = {**genuineness(stretched).as_dict(), "refused": _refusal(stretched)}
+    return found
+
+
+def _refusal(signal: Signal) -> str:
+    """The error of `check_deep`; AssertionError when there is none."""
     try:
-        check_deep(stretched)
+        check_deep(signal)
     except InputError as error:
-        return found | {stretched.name: genuineness(stretched).as_dict() | {"refused": str(error)}}
+        return str(error)
     raise AssertionError("a stretched picture was taken for genuine")
