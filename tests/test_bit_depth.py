@@ -1,5 +1,8 @@
 """Bit-depth expansion: methods keep the bits that they are given; the command refuses nonsense."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import soundfile
@@ -151,6 +154,21 @@ def test_contours_measure_the_way_inside_the_region():
     share = (contour_regions(walled, 2, 6) + 0.5) / 16
     # The way round the wall to the 0 has five moves, and the 3 lies beside: 5 / (5 + 1).
     assert share[2, 1, 0] == pytest.approx(5 / 6)
+
+
+def test_methods_and_rules_need_no_torch():
+    """The command line's parser reads the methods, and must answer at once."""
+    code = (
+        "import sys\n"
+        "sys.modules['torch'] = None\n"
+        "sys.modules['scipy'] = None\n"
+        "import numpy as np\n"
+        "from lossless_inr_lite.expansion import METHODS, expand\n"
+        "words = np.arange(16, dtype=np.uint32).reshape(4, 4, 1)\n"
+        f"for method in {RULES!r}:\n"
+        "    expand(words, 4, 8, method)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 # The predictors
