@@ -9,7 +9,7 @@ class InputError(ValueError):
 
 
 class FileFormatError(InputError):
-    """A saved network is truncated, altered, foreign, or newer than this package."""
+    """A file of one of our formats is truncated, altered, foreign, or newer than this package."""
 
 
 class DivergedError(RuntimeError):

@@ -1,4 +1,4 @@
-"""Sound: files of every coding, long recordings in parts, what is measured, played and transcribed."""
+"""Sound: files of every coding, long recordings, what is measured, played and transcribed."""
 
 import json
 
@@ -15,11 +15,11 @@ from lossless_inr_lite.companion.chapters.c12_audio import figures as sound_view
 from lossless_inr_lite.companion.chapters.c12_audio import study as sound_study
 from lossless_inr_lite.companion.chapters.c12_audio import transcription
 from lossless_inr_lite.formulations import get_formulation
-from lossless_inr_lite.signals.audio_files import SUBTYPES, write_audio
+from lossless_inr_lite.signals import excerpt, write_audio
+from lossless_inr_lite.signals.audio_files import SUBTYPES
 from lossless_inr_lite.signals.bits import bit_planes, from_words, join_planes, to_words
 from lossless_inr_lite.signals.embedded import installed
 from lossless_inr_lite.signals.metrics import sound_metrics
-from lossless_inr_lite.signals.signal import excerpt
 from lossless_inr_lite.training import long_sound
 from lossless_inr_lite.training.long_sound import fit_long
 
@@ -29,24 +29,21 @@ def sound(length, seed=0, channels=1):
     return lil.Signal(samples, 16, "sound", 8000, "PCM_16")
 
 
-# Files -----------------------------------------------------------------------------------------------------
+# Files ----------------------------------------------------------------------------------------
 
 
 @st.composite
 def sounds(draw):
     """Samples (T, C) of any subtype as its words say; floats of every finite pattern."""
     subtype = draw(st.sampled_from(sorted(set(SUBTYPES) - {"PCM_S8"})))
-    num_bits, _ = SUBTYPES[subtype]
+    num_bits = SUBTYPES[subtype].num_bits
     shape = draw(st.tuples(st.integers(1, 30), st.integers(1, 8)))
     size = shape[0] * shape[1]
-    words = np.array(
-        draw(st.lists(st.integers(0, 2**num_bits - 1), min_size=size, max_size=size)),
-        dtype=np.uint32,
-    )
+    drawn = draw(st.lists(st.integers(0, 2**num_bits - 1), min_size=size, max_size=size))
+    words = np.array(drawn, dtype=np.uint32)
     if subtype == "FLOAT":
-        words = np.where(
-            (words >> 23 & 0xFF) == 0xFF, words & 0x807FFFFF, words
-        )  # no infinity, no NaN
+        not_finite = (words >> 23 & 0xFF) == 0xFF
+        words = np.where(not_finite, words & 0x807FFFFF, words)
     kind = "float" if subtype == "FLOAT" else "signed"
     samples = from_words(words.reshape(shape), num_bits, kind)
     return lil.Signal(samples, num_bits, "s", draw(st.integers(1, 200_000)), subtype)
@@ -69,7 +66,7 @@ def test_every_coding_survives_files_and_planes(tmp_path, signal, posed):
 
 
 def test_every_top_half_of_a_float_survives_its_planes():
-    """Signs, all exponents, and the upper mantissa: zeros of both signs, subnormals, infinities and NaN too."""
+    """Signs, all exponents, the upper mantissa: both zeros, subnormals, infinities, NaN."""
     words = (np.arange(2**16, dtype=np.uint32) << 16)[:, None]
     samples = from_words(words, 32, "float")
     assert np.array_equal(to_words(samples, 32, "float"), words)
@@ -155,7 +152,7 @@ def test_an_excerpt_lies_inside():
         excerpt(lil.load_image("astronaut", size=4), 0, 1)
 
 
-# Long recordings -------------------------------------------------------------------------------------------
+# Long recordings ------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -304,7 +301,7 @@ def test_the_command_line_fits_long_sound_in_parts(tmp_path, short_parts, capsys
     assert (tmp_path / "s.safetensors.parts").exists()  # for a run with more seconds
 
 
-# What is measured ------------------------------------------------------------------------------------------
+# What is measured -----------------------------------------------------------------------------
 
 
 def test_metrics_of_sound():
@@ -373,7 +370,7 @@ def test_players_need_nothing_from_elsewhere():
     assert "data:audio/wav;base64," in html
 
 
-# Speech to text --------------------------------------------------------------------------------------------
+# Speech to text -------------------------------------------------------------------------------
 
 
 def test_word_error_rate_ignores_case_and_punctuation():
