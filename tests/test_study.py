@@ -11,6 +11,7 @@ import pytest
 import lossless_inr_lite as lil
 from lossless_inr_lite.companion import study
 from lossless_inr_lite.companion import tables as views
+from lossless_inr_lite.companion.backbones import best_rates
 from lossless_inr_lite.companion.chapters import c05_baselines as baselines
 from lossless_inr_lite.companion.chapters import c06_backbones as backbones
 from lossless_inr_lite.companion.chapters import c07_hypothesis as hypothesis
@@ -225,7 +226,7 @@ def test_an_interval_is_of_whole_pictures():
 
 
 def test_the_best_rate_is_the_smallest_error_and_then_the_smallest_rate():
-    assert baselines.best_rates({"m": {1e-4: 0.2, 1e-3: 0.1, 1e-2: 0.1}}) == {"m": 1e-3}
+    assert best_rates({"m": {1e-4: 0.2, 1e-3: 0.1, 1e-2: 0.1}}) == {"m": 1e-3}
 
 
 def test_effects_are_ratios_between_corners_that_arrived():

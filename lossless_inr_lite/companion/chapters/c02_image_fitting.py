@@ -1,31 +1,38 @@
-"""The comparison of chapter 2: one picture, one network, three formulations, at equal samples seen."""
+"""Chapter 2, notebooks/02_image_fitting.ipynb: Table 1 and Fig. 1 and 3 on one picture.
+
+One network and three formulations, compared at equal samples seen.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from IPython.display import Markdown
 
+from lossless_inr_lite.companion.backbones import PICTURES
 from lossless_inr_lite.companion.chapter import Chapter, table
+from lossless_inr_lite.companion.claims import Verdict, judge, judge_own, paper_value, slug
 from lossless_inr_lite.companion.movies import Filmstrip
 from lossless_inr_lite.companion.plots import LABELS
-from lossless_inr_lite.companion.records import Verdict, paper_value, verdict
 from lossless_inr_lite.formulations import get_formulation
-from lossless_inr_lite.history import History
-from lossless_inr_lite.signals.signal import Signal, SignalSpec
+from lossless_inr_lite.history import Entry, History
+from lossless_inr_lite.signals import Signal, SignalSpec
 from lossless_inr_lite.storage.certify import save
 from lossless_inr_lite.training.fit import Fit, fit
 from lossless_inr_lite.training.recipes import parameter_budget, widest
 
-BITS = ("bit_coordinate", "bit_heads")
-FORMULATIONS = (*BITS, "amplitude")
+FORMULATIONS = ("bit_coordinate", "bit_heads", "amplitude")
+"""In this order: the amplitude gets as many samples as the bit coordinate used."""
+SMALLEST_WIDTH = 56
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What all fits of a comparison share; see `fit` for the fields. A width of 0 is chosen by `papers_density`."""
+    """What all fits of a comparison share; the fields are as in `fit`.
+
+    A `hidden_features` of 0 is replaced by `papers_density`.
+    """
 
     hidden_features: int
     hidden_layers: int
@@ -38,7 +45,7 @@ class Plan:
 
 @dataclass
 class Comparison:
-    """The fits of one picture by formulation, with their films and the files they were saved to."""
+    """The fits of one picture by formulation, their films, and the files they were saved to."""
 
     signal: Signal
     fits: dict[str, Fit] = field(default_factory=dict)
@@ -47,70 +54,69 @@ class Comparison:
 
     @property
     def histories(self) -> dict[str, History]:
+        """The course of every fit."""
         return {name: result.history for name, result in self.fits.items()}
 
     @property
     def lossless(self) -> dict[str, bool]:
+        """Whether each fit is certified lossless."""
         return {name: result.lossless for name, result in self.fits.items()}
 
     def at_common_stop(self, clock: str, share: float) -> dict[str, np.ndarray]:
-        """Decoded words of every formulation when `clock` showed `share` of what the bit coordinate used in all."""
+        """Decoded words of every formulation at the same moment, each (H, W, C).
+
+        That is when `clock` ("iteration", "samples_seen" or "seconds") showed `share` of all that
+        the bit coordinate used.
+        """
         stop = share * getattr(self.fits["bit_coordinate"].history.entries[-1], clock)
         return {name: strip.at(clock, stop) for name, strip in self.strips.items()}
 
 
 def compare(signal: Signal, plan: Plan, chapter: Chapter) -> Comparison:
-    """Fit, certify and save all formulations; the amplitude gets the samples that the bit coordinate used."""
+    """Fit, certify and save the picture in all formulations; the chapter keeps their records."""
     result = Comparison(signal)
+    width = plan.hidden_features or papers_density(signal.spec, plan.hidden_layers)
     for name in FORMULATIONS:
-        width = plan.hidden_features or papers_density(signal.spec, plan.hidden_layers)
-        settings: dict[str, Any] = (
-            vars(plan)
-            | {"hidden_features": width}
-            | ({"max_iterations": _equal_samples(result)} if name == "amplitude" else {})
+        strip = Filmstrip()
+        done = fit(
+            signal,
+            formulation=name,
+            hidden_features=width,
+            hidden_layers=plan.hidden_layers,
+            recipe=plan.recipe,
+            seed=plan.seed,
+            max_iterations=_equal_samples(result) if name == "amplitude" else plan.max_iterations,
+            max_seconds=plan.max_seconds,
+            device=plan.device,
+            callback=strip,
         )
-        strip = result.strips[name] = Filmstrip()
-        done = result.fits[name] = fit(signal, name, callback=strip, **settings)
         path = save(done, chapter.folder / f"{signal.name}.{name}.safetensors")
+        result.strips[name] = strip
+        result.fits[name] = done
         result.saved.append((path, done))
         chapter.add_fit(f"{signal.name}/{name}", done, signal)
     return result
 
 
 def papers_density(spec: SignalSpec, hidden_layers: int) -> int:
-    """The width at which the bit coordinate has as many parameters a sample as the paper's network; at least 56."""
-    return max(
-        56,
-        widest(
-            get_formulation("bit_coordinate"), spec, "siren", hidden_layers, parameter_budget(spec)
-        ),
-    )
+    """The width at which the bit coordinate has as many parameters per sample as in the paper.
+
+    It is at least `SMALLEST_WIDTH`.
+    """
+    posed = get_formulation("bit_coordinate")
+    width = widest(posed, spec, "siren", hidden_layers, parameter_budget(spec))
+    return max(SMALLEST_WIDTH, width)
 
 
 def _equal_samples(result: Comparison) -> int:
-    positions = result.signal.samples.shape[0] * result.signal.samples.shape[1]
-    return max(1, result.fits["bit_coordinate"].history.entries[-1].samples_seen // positions)
+    """Iterations in which the amplitude sees as many samples as the bit coordinate saw."""
+    height, width, *_ = result.signal.samples.shape
+    seen = result.fits["bit_coordinate"].history.entries[-1].samples_seen
+    return max(1, seen // (height * width))
 
 
 def cost_table(runs: Mapping[str, Comparison]) -> Markdown:
-    """What every fit cost and where it ended; all figures of a row are of the same weights."""
-    rows = [
-        (
-            name,
-            LABELS[formulation],
-            "yes" if result.lossless else f"no ({result.stopped})",
-            f"{entry.ber:.2%}" if entry.ber else "0",
-            "infinite" if entry.psnr is None else f"{entry.psnr:.1f}",
-            f"{entry.iteration:,}",
-            f"{entry.samples_seen:,}",
-            f"{entry.seconds:.1f}",
-            f"{entry.flops:.2e}",
-            f"{result.num_parameters:,}",
-        )
-        for name, run in runs.items()
-        for formulation, result in run.fits.items()
-        for entry in [result.entry]
-    ]
+    """What every fit cost and where it ended; all numbers of a row are of the same weights."""
     head = (
         "picture",
         "formulation",
@@ -120,61 +126,104 @@ def cost_table(runs: Mapping[str, Comparison]) -> Markdown:
         "iterations",
         "samples seen",
         "seconds",
+        "FLOPs",
+        "parameters",
     )
-    return table((*head, "FLOPs", "parameters"), rows)
+    rows = []
+    for name, run in runs.items():
+        for formulation, result in run.fits.items():
+            rows.append((name, LABELS[formulation], *_cost_cells(result)))
+    return table(head, rows)
 
 
-def paper_rows(runs: Mapping[str, Comparison]) -> list[Verdict]:
+def _cost_cells(result: Fit) -> tuple[str, ...]:
+    entry = result.entry
+    return (
+        "yes" if result.lossless else f"no ({result.stopped})",
+        f"{entry.ber:.2%}" if entry.ber else "0",
+        "infinite" if entry.psnr is None else f"{entry.psnr:.1f}",
+        f"{entry.iteration:,}",
+        f"{entry.samples_seen:,}",
+        f"{entry.seconds:.1f}",
+        f"{entry.flops:.2e}",
+        f"{result.num_parameters:,}",
+    )
+
+
+# Verdicts ----------------------------------------------------------------------------------------
+
+
+def verdicts(runs: Mapping[str, Comparison]) -> list[Verdict]:
     """Table 1's claims about the method and about SIREN, judged on each picture."""
-    return [row for run in runs.values() for row in _rows_of(run)]
+    found = []
+    for run in runs.values():
+        data = PICTURES[8 if run.signal.num_bits <= 8 else 16]
+        found += [
+            _ends_exact(run, data),
+            _in_the_papers_iterations(run, data),
+            _siren_at_equal_iterations(run, data),
+            _siren_at_equal_samples(run),
+        ]
+    return found
 
 
-def _rows_of(run: Comparison) -> list[Verdict]:
-    data = "Kodak" if run.signal.num_bits <= 8 else "TESTIMAGES"
+def _ends_exact(run: Comparison, data: str) -> Verdict:
+    ours = run.fits["bit_coordinate"]
+    heads = run.fits["bit_heads"]
+    return judge(
+        f"table1/{data}/ours",
+        _ber(ours.entry.ber) + (", certified" if ours.lossless else ""),
+        "exact",
+        ours.lossless and heads.lossless,
+        evidence=[ours, heads],
+        case=f"{run.signal.name}: bit formulations end at BER 0",
+    )
+
+
+def _in_the_papers_iterations(run: Comparison, data: str) -> Verdict:
     budget = int(paper_value("table1", "iterations", data=data, method="SIREN"))
-    ours, amplitude = run.fits["bit_coordinate"], run.fits["amplitude"].history
-    name, arrived = run.signal.name, ours.entry.iteration
-    iterations = amplitude.column("iteration")
-    same_iterations = amplitude.entries[int(np.searchsorted(iterations, arrived, side="right")) - 1]
-    bits_win = run.fits["bit_heads"].lossless and ours.lossless
-    siren_ber = paper_value("table1", "ber", data=data, method="SIREN")
-    return [
-        verdict(
-            "Table 1",
-            f"{name}: bit formulations end at BER 0",
-            paper_value("table1", "ber", data=data, method="ours"),
-            _ber(ours.entry.ber) + (", certified" if ours.lossless else ""),
-            "exact",
-            bits_win,
-            row=f"table1/{data}/ours",
-        ),
-        verdict(
-            "Table 1",
-            f"{name}: bit coordinate is lossless within the {budget} iterations of the baselines",
-            paper_value("table1", "iterations", data=data, method="ours"),
-            arrived,
-            f"at most {budget}",
-            ours.lossless and arrived <= budget,
-            row=f"table1/{data}/ours",
-        ),
-        verdict(
-            "Table 1",
-            f"{name}: SIREN has wrong bits after as many iterations",
-            f"BER {siren_ber}",
-            f"BER {_ber(same_iterations.ber)}",
-            "above 0",
-            ours.lossless and same_iterations.wrong_bits > 0,
-            row=f"table1/{data}/SIREN",
-        ),
-        verdict(
-            "Fig. 3",
-            f"{name}: SIREN still has wrong bits after as many samples",
-            "not told",
-            f"BER {_ber(run.fits['amplitude'].entry.ber)}",
-            "above 0",
-            run.fits["amplitude"].entry.wrong_bits > 0,
-        ),
-    ]
+    ours = run.fits["bit_coordinate"]
+    return judge(
+        f"table1/{data}/ours",
+        ours.entry.iteration,
+        f"at most {budget}",
+        ours.lossless and ours.entry.iteration <= budget,
+        evidence=[ours],
+        case=f"{run.signal.name}: bit coordinate is lossless within the {budget} iterations of "
+        "the baselines",
+    )
+
+
+def _siren_at_equal_iterations(run: Comparison, data: str) -> Verdict:
+    ours = run.fits["bit_coordinate"]
+    siren = _entry_at(run.fits["amplitude"].history, ours.entry.iteration)
+    return judge(
+        f"table1/{data}/SIREN",
+        f"BER {_ber(siren.ber)}",
+        "above 0",
+        ours.lossless and siren.wrong_bits > 0,
+        evidence=[siren],
+        case=f"{run.signal.name}: SIREN has wrong bits after as many iterations",
+    )
+
+
+def _siren_at_equal_samples(run: Comparison) -> Verdict:
+    siren = run.fits["amplitude"].entry
+    question = f"{run.signal.name}: SIREN still has wrong bits after as many samples"
+    return judge_own(
+        slug(question),
+        question,
+        f"BER {_ber(siren.ber)}",
+        "above 0",
+        siren.wrong_bits > 0,
+        evidence=[siren],
+    )
+
+
+def _entry_at(history: History, iteration: int) -> Entry:
+    """The last evaluation that is not beyond `iteration`."""
+    after = int(np.searchsorted(history.column("iteration"), iteration, side="right"))
+    return history.entries[after - 1]
 
 
 def _ber(value: float) -> str:

@@ -1,6 +1,10 @@
-"""FAST with one ingredient taken away at a time, on equal seconds."""
+"""Chapter 3, notebooks/03_fast_fitting.ipynb: what the recipe "fast" gains over the paper's.
 
-from collections.abc import Mapping
+It asks questions of ours, and judges no table of the paper. FAST is run with one ingredient taken
+away at a time on equal seconds, and with tiles of other sides.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,8 +15,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator, ScalarFormatter
 
 from lossless_inr_lite.companion.chapter import table
+from lossless_inr_lite.companion.claims import Verdict, judge_own, slug
 from lossless_inr_lite.formulations import get_formulation
-from lossless_inr_lite.signals.signal import Signal
+from lossless_inr_lite.signals import Signal
 from lossless_inr_lite.training.fast import Fast
 from lossless_inr_lite.training.fit import Fit, fit
 from lossless_inr_lite.training.recipes import FAST, Recipe, default_tile, parameter_budget, widest
@@ -28,6 +33,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "rate never falls": {"decay": 1.0},
     "no warm-up": {"warm_up": 1},
 }
+HIDDEN_LAYERS = 2  # of FAST's own networks
+OMEGA_PER_PIXEL = 2.0  # FAST's omega_0 of the first layer is this times a tile's side in pixels
+FEWER = 4.0  # times fewer samples that FAST shall need than the paper's recipe
 
 
 def variant(name: str) -> Recipe:
@@ -36,92 +44,116 @@ def variant(name: str) -> Recipe:
 
 
 def ablate(signal: Signal, max_seconds: float, seed: int) -> dict[str, Fit]:
-    """Every variant at FAST's own network on equal seconds; then FAST with five hidden layers, and without tiles.
+    """Fits by variant, on equal seconds: all of `VARIANTS`, five hidden layers, and no tiles.
 
-    Both of these have no more parameters than the others.
+    The last two have no more parameters than the others.
     """
-    fits = {
-        name: fit(signal, recipe=variant(name), max_seconds=max_seconds, seed=seed, certify=False)
-        for name in VARIANTS
-    }
-    budget = parameter_budget(signal.spec)
-    for name, layers, tile in (
-        ("five hidden layers", 5, default_tile(signal.spec)),
-        ("one network, no tiles", 2, None),
-    ):
-        posed = get_formulation("bit_heads", tile)
-        width = widest(posed, signal.spec, "siren", layers, budget)
-        first = {"first_omega_0": 2.0 * max(posed.tile_sides(signal.spec))}
+    fits = {}
+    for name in VARIANTS:
         fits[name] = fit(
-            signal,
-            "bit_heads",
-            "siren",
-            width,
-            layers,
-            tile,
-            max_seconds=max_seconds,
-            seed=seed,
-            options=first,
-            certify=False,
+            signal, recipe=variant(name), max_seconds=max_seconds, seed=seed, certify=False
         )
+    fits["five hidden layers"] = _fit_heads(
+        signal, default_tile(signal.spec), seed, hidden_layers=5, max_seconds=max_seconds
+    )
+    fits["one network, no tiles"] = _fit_heads(signal, None, seed, max_seconds=max_seconds)
     return fits
 
 
-def tile_curve(signal: Signal, sides: list[int], seed: int) -> dict[int, Fit]:
-    """FAST at the same number of parameters in all, with tiles of these sides (the picture's own side: one network)."""
+def tile_curve(signal: Signal, sides: Sequence[int], seed: int) -> dict[int, Fit]:
+    """Fits by the side of a tile in pixels, all with the same number of parameters.
+
+    The picture's own side means one network for all.
+    """
+    largest = max(signal.spec.grid_shape)
     fits = {}
     for side in sides:
-        tile = side if side < max(signal.spec.grid_shape) else None
-        posed = get_formulation("bit_heads", tile)
-        width = widest(posed, signal.spec, "siren", 2, parameter_budget(signal.spec))
-        fits[side] = fit(
-            signal,
-            "bit_heads",
-            "siren",
-            width,
-            2,
-            tile,
-            seed=seed,
-            options={"first_omega_0": 2.0 * side},
-            certify=False,
-        )
+        tile = side if side < largest else None
+        fits[side] = _fit_heads(signal, tile, seed, first_omega_0=OMEGA_PER_PIXEL * side)
     return fits
 
 
-def fit_table(fits: Mapping[Any, Fit], first: str) -> Markdown:
-    """Where every fit ended and what it took."""
-    rows = [
-        (
-            name,
-            f"{result.num_parameters:,}",
-            result.model.architecture.hidden_features,
-            result.model.formulation.groups(result.model.spec),
-            f"{result.history.entries[-1].seconds:.1f}",
-            f"{result.history.entries[-1].samples_seen:,}",
-            result.entry.wrong_bits or "none",
-        )
-        for name, result in fits.items()
-    ]
-    return table(
-        (first, "parameters", "width", "networks", "seconds", "samples seen", "wrong bits left"),
-        rows,
+def _fit_heads(
+    signal: Signal,
+    tile: int | None,
+    seed: int,
+    *,
+    hidden_layers: int = HIDDEN_LAYERS,
+    first_omega_0: float | None = None,
+    max_seconds: float | None = None,
+) -> Fit:
+    """FAST with other tiles or layers, as wide as the parameter budget of the signal allows."""
+    posed = get_formulation("bit_heads", tile)
+    budget = parameter_budget(signal.spec)
+    if first_omega_0 is None:
+        first_omega_0 = OMEGA_PER_PIXEL * max(posed.tile_sides(signal.spec))
+    return fit(
+        signal,
+        formulation="bit_heads",
+        network="siren",
+        hidden_features=widest(posed, signal.spec, "siren", hidden_layers, budget),
+        hidden_layers=hidden_layers,
+        tile=tile,
+        seed=seed,
+        max_seconds=max_seconds,
+        options={"first_omega_0": first_omega_0},
+        certify=False,
     )
 
 
-def wrong_bits_curves(fits: Mapping[str, Fit]) -> Figure:
-    """Wrong bits against seconds, one line a fit; a dot where none is left."""
-    figure, axes = plt.subplots(figsize=(9, 4.6))
-    for (name, result), colour in zip(fits.items(), plt.colormaps["tab10"].colors, strict=False):  # type: ignore[attr-defined]
-        seconds, wrong = result.history.column("seconds"), result.history.column("wrong_bits")
-        axes.plot(
-            seconds,
-            np.maximum(wrong, 0.7),
-            label=name,
-            color=colour,
-            linewidth=2.5 if name == "FAST" else 1.2,
+def both_recipes(signal: Signal, seed: int) -> dict[str, Fit]:
+    """Fits of the same bit coordinate network by recipe: "paper" and "fast"."""
+    fits = {}
+    for recipe in ("paper", "fast"):
+        fits[recipe] = fit(
+            signal,
+            formulation="bit_coordinate",
+            network="siren",
+            hidden_features=64,
+            hidden_layers=5,
+            recipe=recipe,
+            seed=seed,
+            certify=False,
         )
+    return fits
+
+
+# Tables and figures ------------------------------------------------------------------------------
+
+
+def fit_table(fits: Mapping[Any, Fit], first: str) -> Markdown:
+    """Where every fit ended and what it took; `first` heads the column of the mapping's keys."""
+    head = (first, "parameters", "width", "networks", "seconds", "samples seen", "wrong bits left")
+    rows = []
+    for name, result in fits.items():
+        last = result.history.entries[-1]
+        rows.append(
+            (
+                name,
+                f"{result.num_parameters:,}",
+                result.model.architecture.hidden_features,
+                result.model.formulation.groups(result.model.spec),
+                f"{last.seconds:.1f}",
+                f"{last.samples_seen:,}",
+                result.entry.wrong_bits or "none",
+            )
+        )
+    return table(head, rows)
+
+
+def wrong_bits_curves(fits: Mapping[str, Fit]) -> Figure:
+    """Wrong bits against seconds, one line per fit; a dot where none is left."""
+    none_left = 0.7  # where a logarithmic axis shows 0
+    colours = plt.colormaps["tab10"].colors  # type: ignore[attr-defined]
+    figure, axes = plt.subplots(figsize=(9, 4.6))
+    for (name, result), colour in zip(fits.items(), colours, strict=False):
+        seconds = result.history.column("seconds")
+        wrong = result.history.column("wrong_bits")
+        width = 2.5 if name == "FAST" else 1.2
+        shown = np.maximum(wrong, none_left)
+        axes.plot(seconds, shown, label=name, color=colour, linewidth=width)
         if wrong[-1] == 0:
-            axes.plot(seconds[-1], 0.7, marker="o", color=colour)
+            axes.plot(seconds[-1], none_left, marker="o", color=colour)
     axes.set(yscale="log", xlabel="seconds", ylabel="wrong bits (dot: none left)")
     axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     figure.tight_layout()
@@ -129,20 +161,67 @@ def wrong_bits_curves(fits: Mapping[str, Fit]) -> Figure:
 
 
 def seconds_curve(fits: Mapping[int, Fit], positions: int) -> Figure:
-    """Seconds to zero wrong bits against the side of a tile."""
+    """Seconds to zero wrong bits against the side of a tile; the picture has `positions` pixels."""
+    seconds = [result.history.entries[-1].seconds for result in fits.values()]
     figure, axes = plt.subplots(figsize=(6, 3.6))
-    axes.plot(
-        list(fits), [result.history.entries[-1].seconds for result in fits.values()], marker="o"
-    )
-    axes.set(
-        xscale="log",
-        yscale="log",
-        xlabel=f"side of a tile (largest: one network for all {positions:,} pixels)",
-    )
+    axes.plot(list(fits), seconds, marker="o")
+    axes.set(xscale="log", yscale="log")
+    axes.set_xlabel(f"side of a tile (largest: one network for all {positions:,} pixels)")
+    axes.set_ylabel("seconds to no wrong bit")
     axes.set_xticks(list(fits), [str(side) for side in fits])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(ScalarFormatter())
     axes.yaxis.set_minor_formatter(ScalarFormatter())
-    axes.set_ylabel("seconds to no wrong bit")
     figure.tight_layout()
     return figure
+
+
+# Verdicts ----------------------------------------------------------------------------------------
+
+
+def verdicts(headline: Fit, by_recipe: Mapping[str, Fit]) -> list[Verdict]:
+    """Our two claims: on the fit of a whole picture, and on the fits of `both_recipes`."""
+    return [_within_the_papers_parameters(headline), _fewer_samples(by_recipe)]
+
+
+def _within_the_papers_parameters(headline: Fit) -> Verdict:
+    spec = headline.model.spec
+    budget = parameter_budget(spec)
+    sides = " x ".join(str(side) for side in spec.grid_shape)
+    question = f"{sides} x {spec.num_bits} bits lossless with at most {budget:,} parameters"
+    return judge_own(
+        slug(question),
+        question,
+        f"{headline.entry.seconds:.1f} s",
+        "certified",
+        headline.lossless and headline.num_parameters <= budget,
+        evidence=[headline],
+    )
+
+
+def _fewer_samples(by_recipe: Mapping[str, Fit]) -> Verdict:
+    ratio = sample_ratio(by_recipe)
+    arrived = all(result.stopped == "lossless" for result in by_recipe.values())
+    question = (
+        f"with the paper's own network, `fast` needs at least {FEWER:g} times fewer samples than "
+        "`paper`"
+    )
+    return judge_own(
+        slug(question),
+        question,
+        f"{ratio:.1f}",
+        f"at least {FEWER:g}",
+        arrived and ratio >= FEWER,
+        evidence=by_recipe,
+    )
+
+
+def sample_ratio(by_recipe: Mapping[str, Fit]) -> float:
+    """How many times as many samples the paper's recipe saw as FAST."""
+    seen = {recipe: samples_seen(result) for recipe, result in by_recipe.items()}
+    return seen["paper"] / max(1, seen["fast"])
+
+
+def samples_seen(result: Fit) -> int:
+    """Samples that a fit saw from its start to its end."""
+    return result.history.entries[-1].samples_seen

@@ -1,4 +1,7 @@
-"""Fig. 11 and Table 8: which loss, what is a coordinate and what a network, and the wrong bits without a gradient."""
+"""Chapter 8, notebooks/08_ablations.ipynb: Fig. 11 and Table 8.
+
+Which loss, what is a coordinate and what a network, and the wrong bits that have no gradient.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,62 +12,69 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lossless_inr_lite.companion.records import Verdict, paper_value, verdict
+from lossless_inr_lite.companion.claims import Verdict, judge, judge_own
 from lossless_inr_lite.companion.study import Case, run_cases
 from lossless_inr_lite.companion.tables import Row, by_method, cost_text, means
 from lossless_inr_lite.losses import Loss, get_loss
-from lossless_inr_lite.signals.signal import Signal, load_signal
+from lossless_inr_lite.signals import Signal
 from lossless_inr_lite.training.fit import Fit, fit
 from lossless_inr_lite.training.recipes import paper_at
 
 LOSSES = {"BCE": "bce", "sigmoid, then BCE": "sigmoid_bce", "MSE": "mse", "MAE": "mae"}
-COLOUR = {"(h, w, i)": "bit_coordinate", "(h, w, i, c)": "bit_colour_coordinate"}
+"""The losses of Fig. 11 by their names in tables."""
+PLANES = "(h, w, i)"
+COLOURS = "(h, w, i, c)"
+COLOUR = {PLANES: "bit_coordinate", COLOURS: "bit_colour_coordinate"}
+"""The formulations of Table 8 by the coordinates that it names."""
 PARALLEL = "one network a plane"
+SATURATED = 17.0
+"""A logit whose sigmoid rounds to 1 in float32."""
+CLOSE = 2.0
+"""A loss that needs at most this times the iterations of BCE comes close to it."""
 
 
 def losses(templates: Sequence[Case], folder: Path, workers: int = 1) -> dict[str, dict[str, Any]]:
-    """The bit coordinate with every loss, until lossless or out of budget."""
-    every = [
-        replace(template, method=name, formulation="bit_coordinate", loss=loss)
-        for template in templates
-        for name, loss in LOSSES.items()
-    ]
+    """Rows of the bit coordinate with every loss, until lossless or out of budget."""
+    every = []
+    for template in templates:
+        for name, loss in LOSSES.items():
+            every.append(replace(template, method=name, formulation="bit_coordinate", loss=loss))
     return run_cases(every, folder, workers)
 
 
 def colours(templates: Sequence[Case], folder: Path, workers: int = 1) -> dict[str, dict[str, Any]]:
-    """The bit coordinate with colour as three outputs, and as a fourth coordinate; and one network for every plane.
+    """Rows of colour as outputs, of colour as a fourth coordinate, and of one network per plane.
 
-    The networks of the last have about as many parameters together as the others.
+    The networks of the last have about as many parameters together as the one of the others.
     """
     every = []
     for template in templates:
-        every += [
-            replace(template, method=name, formulation=posed) for name, posed in COLOUR.items()
-        ]
-        planes = load_signal(template.signal, size=template.size).num_bits
-        width = max(1, round(template.hidden_features / planes**0.5))
+        for name, formulation in COLOUR.items():
+            every.append(replace(template, method=name, formulation=formulation))
+        width = max(1, round(template.hidden_features / template.load().num_bits ** 0.5))
         every.append(
             replace(template, method=PARALLEL, formulation="parallel_bits", hidden_features=width)
         )
     return run_cases(every, folder, workers)
 
 
+# Wrong bits without a gradient -------------------------------------------------------------------
+
+
 def saturated(case: Case, loss: str, learning_rate: float, iterations: int) -> dict[str, float]:
-    """Wrong bits after that many iterations, how many get no gradient, and the largest |logit| among them."""
-    signal = load_signal(case.signal, size=case.size)
+    """The `silent_bits` of the bit coordinate after so many `iterations` of the paper's recipe."""
+    signal = case.load()
     done = fit(
         signal,
-        "bit_coordinate",
-        case.network,
-        case.hidden_features,
-        case.hidden_layers,
-        None,
-        paper_at(learning_rate),
-        loss,
-        case.seed,
-        iterations,
-        case.max_seconds,
+        formulation="bit_coordinate",
+        network=case.network,
+        hidden_features=case.hidden_features,
+        hidden_layers=case.hidden_layers,
+        recipe=paper_at(learning_rate),
+        loss=loss,
+        seed=case.seed,
+        max_iterations=iterations,
+        max_seconds=case.max_seconds,
         progress=False,
         certify=False,
     )
@@ -72,7 +82,11 @@ def saturated(case: Case, loss: str, learning_rate: float, iterations: int) -> d
 
 
 def silent_bits(done: Fit, signal: Signal) -> dict[str, float]:
-    """The wrong bits of a fit's weights, those whose output has a gradient of zero in float32, and their margin."""
+    """How many bits of a fit's weights are wrong, and how many of these can learn nothing.
+
+    `silent` counts the wrong bits whose output has a gradient of zero in float32, `largest_logit`
+    is the largest size of a wrong bit's output.
+    """
     model = done.model
     targets = torch.from_numpy(model.formulation.codes(signal.words, model.spec))
     with torch.no_grad():
@@ -84,112 +98,156 @@ def silent_bits(done: Fit, signal: Signal) -> dict[str, float]:
 
 
 def gradients(logits: Sequence[float]) -> dict[str, list[float]]:
-    """|d loss / d logit| of both forms of the cross entropy at these logits of a bit that is 0: all are wrong."""
+    """The size of d loss / d logit of both forms of the cross entropy, by loss.
+
+    The bit is 0 and the logits are those of the answer 1: all are wrong.
+    """
     outputs = torch.tensor(logits)
+    targets = torch.zeros(len(logits))
     return {
-        name: _gradient(get_loss(name), outputs, torch.zeros(len(logits))).abs().tolist()
+        name: _gradient(get_loss(name), outputs, targets).abs().tolist()
         for name in ("sigmoid_bce", "bce")
     }
 
 
 def _gradient(loss: Loss, outputs: Tensor, targets: Tensor) -> Tensor:
+    """The gradient of the summed loss with respect to each output."""
     leaf = outputs.detach().clone().requires_grad_()
     loss.function(leaf, targets.to(torch.float32)).sum().backward()
     assert leaf.grad is not None
     return leaf.grad
 
 
+# Verdicts ----------------------------------------------------------------------------------------
+
+
 def verdicts(
     by_loss: Sequence[Row], by_colour: Sequence[Row], silent: Mapping[str, Mapping[str, float]]
 ) -> list[Verdict]:
-    """Fig. 11, Table 8 and the count of silent wrong bits, judged on these fits."""
-    cost = {name: _cost(by_method(by_loss)[name]) for name in LOSSES}
-    text, arrived = (
-        ", ".join(f"{name} {cost_text(cost[name])}" for name in LOSSES),
-        math.isfinite(cost["BCE"]),
-    )
-    planes, colour = (by_method(by_colour)[name] for name in COLOUR)
-    iterations = [_cost(planes), _cost(colour)]
-    samples = [
-        means(rows, "samples_seen").get(rows[0]["method"], math.inf) for rows in (planes, colour)
-    ]
-    printed = [paper_value("table8", "iterations", coordinates=c) for c in ("(h,w,i)", "(h,w,i,c)")]
-    at_17 = {form: slope[0] for form, slope in gradients([17.0]).items()}
-    unreached = sum(count["silent"] for count in silent.values())
+    """Fig. 11, Table 8 and the count of silent wrong bits, judged on these fits.
+
+    `by_loss` are rows of `losses`, `by_colour` of `colours`, and `silent` are counts of
+    `saturated`.
+    """
     return [
-        verdict(
-            "Fig. 11",
-            "BCE needs the fewest iterations",
-            "fewest",
-            text,
-            "fewest",
-            arrived and cost["BCE"] < min(cost["MSE"], cost["MAE"]),
-            row="fig11",
-        ),
-        verdict(
-            "Fig. 11",
-            "MSE comes close",
-            "close",
-            text,
-            "at most twice",
-            arrived and cost["MSE"] <= 2 * cost["BCE"],
-            row="fig11-mse",
-        ),
-        verdict(
-            "Fig. 11",
-            "MAE is slow",
-            "slow",
-            text,
-            "more than twice",
-            arrived and cost["MAE"] > 2 * cost["BCE"],
-            row="fig11-mae",
-        ),
-        verdict(
-            "Table 8",
-            "the bit coordinate with colour as outputs is lossless",
-            f"{printed[0]} iterations",
-            cost_text(iterations[0]),
-            "lossless",
-            math.isfinite(iterations[0]),
-            row="table8/hwi",
-        ),
-        verdict(
-            "Table 8",
-            "colour as a coordinate needs more iterations",
-            f"{printed[1]} against {printed[0]}",
-            f"{cost_text(iterations[1])} against {cost_text(iterations[0])}",
-            "more",
-            iterations[1] > iterations[0],
-            row="table8/hwic",
-        ),
-        verdict(
-            "our question",
-            "and more samples",
-            "not told",
-            f"{cost_text(samples[1])} against {cost_text(samples[0])}",
-            "more",
-            samples[1] > samples[0],
-        ),
-        verdict(
-            "our question",
-            "a wrong bit with logit 17 has no gradient behind the sigmoid, and has with logits",
-            "not told",
-            f"{at_17['sigmoid_bce']:.0f} and {at_17['bce']:.0f}",
-            "0 and 1",
-            at_17["sigmoid_bce"] == 0 and at_17["bce"] > 0.99,
-        ),
-        verdict(
-            "our question",
-            "such bits occur in these fits",
-            "not told",
-            f"{unreached:.0f} of "
-            f"{sum(count['wrong'] for count in silent.values()):,.0f} wrong bits",
-            "some",
-            unreached > 0,
-        ),
+        _bce_is_fastest(by_loss),
+        _mse_comes_close(by_loss),
+        _mae_is_slow(by_loss),
+        _planes_are_lossless(by_colour),
+        _colour_needs_more_iterations(by_colour),
+        _colour_needs_more_samples(by_colour),
+        _sigmoid_hides_the_gradient(),
+        _silent_bits_occur(silent),
     ]
 
 
-def _cost(rows: Sequence[Row]) -> float:
-    """Mean iterations to losslessness of one method's fits; infinite when one of them did not arrive."""
-    return means(rows, "iterations").get(rows[0]["method"], math.inf)
+def _bce_is_fastest(rows: Sequence[Row]) -> Verdict:
+    cost = _costs(rows, LOSSES)
+    return judge(
+        "fig11",
+        _told(cost),
+        "fewest iterations",
+        cost["BCE"] < min(cost["MSE"], cost["MAE"]),
+        evidence=_count(rows, "BCE", "MSE", "MAE"),
+    )
+
+
+def _mse_comes_close(rows: Sequence[Row]) -> Verdict:
+    cost = _costs(rows, LOSSES)
+    return judge(
+        "fig11-mse",
+        _told(cost),
+        f"at most {CLOSE:g} times the iterations of BCE",
+        math.isfinite(cost["BCE"]) and cost["MSE"] <= CLOSE * cost["BCE"],
+        evidence=_count(rows, "BCE", "MSE"),
+    )
+
+
+def _mae_is_slow(rows: Sequence[Row]) -> Verdict:
+    cost = _costs(rows, LOSSES)
+    return judge(
+        "fig11-mae",
+        _told(cost),
+        f"more than {CLOSE:g} times the iterations of BCE",
+        cost["MAE"] > CLOSE * cost["BCE"],
+        evidence=_count(rows, "BCE", "MAE"),
+    )
+
+
+def _planes_are_lossless(rows: Sequence[Row]) -> Verdict:
+    cost = _costs(rows, [PLANES])[PLANES]
+    return judge(
+        "table8/hwi",
+        cost_text(cost),
+        "lossless",
+        math.isfinite(cost),
+        evidence=_count(rows, PLANES),
+    )
+
+
+def _colour_needs_more_iterations(rows: Sequence[Row]) -> Verdict:
+    cost = _costs(rows, COLOUR)
+    return judge(
+        "table8/hwic",
+        f"{cost_text(cost[COLOURS])} against {cost_text(cost[PLANES])}",
+        f"more iterations than {PLANES}",
+        cost[COLOURS] > cost[PLANES],
+        evidence=_count(rows, *COLOUR),
+    )
+
+
+def _colour_needs_more_samples(rows: Sequence[Row]) -> Verdict:
+    cost = _costs(rows, COLOUR, "samples_seen")
+    return judge_own(
+        "and-more-samples",
+        "colour as a coordinate also needs more samples",
+        f"{cost_text(cost[COLOURS])} against {cost_text(cost[PLANES])}",
+        "more",
+        cost[COLOURS] > cost[PLANES],
+        evidence=_count(rows, *COLOUR),
+    )
+
+
+def _sigmoid_hides_the_gradient() -> Verdict:
+    slopes = {name: found[0] for name, found in gradients([SATURATED]).items()}
+    return judge_own(
+        "a-wrong-bit-with-logit-17-has-no-gradient-behind-the-sigmoid-and-has-with-logits",
+        f"a wrong bit with logit {SATURATED:g} has no gradient behind the sigmoid, "
+        "and has with logits",
+        f"{slopes['sigmoid_bce']:.0f} and {slopes['bce']:.0f}",
+        "0 and 1",
+        slopes["sigmoid_bce"] == 0 and slopes["bce"] > 0.99,
+        evidence=slopes,
+    )
+
+
+def _silent_bits_occur(counts: Mapping[str, Mapping[str, float]]) -> Verdict:
+    wrong = sum(count["wrong"] for count in counts.values())
+    silent = sum(count["silent"] for count in counts.values())
+    return judge_own(
+        "such-bits-occur-in-these-fits",
+        "such bits occur in these fits",
+        f"{silent:.0f} of {wrong:,.0f} wrong bits",
+        "some",
+        silent > 0,
+        evidence=counts,
+    )
+
+
+def _costs(
+    rows: Sequence[Row], methods: Sequence[str] | Mapping[str, str], cost: str = "iterations"
+) -> dict[str, float]:
+    """Mean cost of each method's fits; infinite when one did not arrive, or there is none."""
+    found = means(rows, cost)
+    return {method: found.get(method, math.inf) for method in methods}
+
+
+def _told(costs: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {cost_text(cost)}" for name, cost in costs.items())
+
+
+def _count(rows: Sequence[Row], *methods: str) -> int:
+    """How many fits a comparison of these methods rests on; 0 when one of them has none."""
+    fits = by_method(rows)
+    counts = [len(fits.get(method, [])) for method in methods]
+    return sum(counts) if all(counts) else 0
