@@ -83,7 +83,7 @@ def test_a_budget_that_ends_first_keeps_the_file(photo, tmp_path, capsys):
         (["fit", "missing.png", "-o", "new/o.safetensors"], "missing.png does not exist"),
         (
             ["fit", "astronaut", "--hidden-layers", "10000000", "-o", "o.safetensors"],
-            "whole numbers from 1 to 64",
+            "integers from 1 to 64",
         ),
         (
             ["fit", "astronaut", "-o", "/proc/none/o.safetensors"],
