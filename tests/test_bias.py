@@ -1,4 +1,4 @@
-"""When bit-planes are learnt: the measures of notebooks 10 and 11, on fits whose course is known."""
+"""When bit-planes are learnt: the measures of notebooks 10 and 11, on fits of a known course."""
 
 from dataclasses import replace
 
@@ -6,17 +6,26 @@ import numpy as np
 import pytest
 
 import lossless_inr_lite as lil
-from lossless_inr_lite.companion.chapters import c11_bit_spectral_bias as bit_spectrum
-from lossless_inr_lite.companion.chapters.c10_bit_bias import figures as bias_views
+from lossless_inr_lite.companion.chapters import c11_bit_spectral_bias as spectral
+from lossless_inr_lite.companion.chapters.c10_bit_bias import figures as bias_figures
 from lossless_inr_lite.companion.chapters.c10_bit_bias import study as bit_bias
-from lossless_inr_lite.companion.movies import Filmstrip
+from lossless_inr_lite.companion.claims import find_verdict
+from lossless_inr_lite.companion.filmstrip import Filmstrip
+from lossless_inr_lite.companion.records import load_record
 from lossless_inr_lite.companion.sliders import planes_slider
 from lossless_inr_lite.companion.study import Case, run_cases
 from lossless_inr_lite.formulations import get_formulation
 from lossless_inr_lite.history import Entry
 
 SMALL = Case(
-    "SIREN, bit coordinate", "astronaut", 4, "bit_coordinate", "siren", 24, 2, learning_rate=1e-3
+    method="SIREN, bit coordinate",
+    signal="astronaut",
+    size=4,
+    formulation="bit_coordinate",
+    network="siren",
+    hidden_features=24,
+    hidden_layers=2,
+    learning_rate=1e-3,
 )
 
 
@@ -32,6 +41,23 @@ def row(reached, at_end, rough=None, method="SIREN, values", picture="a"):
     }
 
 
+def entry(iteration, seconds):
+    return Entry(
+        iteration=iteration,
+        samples_seen=iteration,
+        flops=0,
+        seconds=seconds,
+        loss=0.0,
+        wrong_bits=1,
+        ber=0.0,
+        ber_planes=[],
+        psnr=None,
+    )
+
+
+# The order of the planes -------------------------------------------------------------------------
+
+
 def test_planes_that_never_arrived_are_last_by_their_errors():
     late = bit_bias.lateness(row([None, None, 40, 7], [0.4, 0.5, 0.0, 0.0]))
     assert late == [0.75, 1.0, 0.5, 0.25]
@@ -44,22 +70,43 @@ def test_the_bias_is_one_from_the_msb_down_and_minus_one_from_the_lsb_up():
 
 
 def test_constant_planes_say_nothing_of_the_bias():
-    assert bit_bias.bias(
-        [row([0, 30, 20, 10], [0] * 4, [0.0, 0.5, 0.4, 0.1])]
-    ).value == pytest.approx(1)
+    lsb_is_constant = row([0, 30, 20, 10], [0] * 4, [0.0, 0.5, 0.4, 0.1])
+    assert bit_bias.bias([lsb_is_constant]).value == pytest.approx(1)
+    assert len(bit_bias.planes_of([lsb_is_constant])) == 3
 
 
 def test_what_explains_the_order_is_told_apart():
-    by_place = row([40, 30, 20, 10], [0] * 4, [0.1, 0.4, 0.2, 0.3])
-    by_content = row([10, 40, 20, 30], [0] * 4, [0.1, 0.4, 0.2, 0.3])
+    method = "SIREN, values, reversed"
+    by_place = row([40, 30, 20, 10], [0] * 4, [0.1, 0.4, 0.2, 0.3], method)
+    by_content = row([10, 40, 20, 30], [0] * 4, [0.1, 0.4, 0.2, 0.3], method)
     assert bit_bias.explained([by_place], "significance").value == pytest.approx(-1)
     assert bit_bias.explained([by_content], "roughness").value == pytest.approx(1)
-    assert bias_views._follows(
-        [{**by_place, "method": "SIREN, values, reversed"}], "SIREN, values"
-    )[1]
-    assert not bias_views._follows(
-        [{**by_content, "method": "SIREN, values, reversed"}], "SIREN, values"
-    )[1]
+    assert bias_figures.judge_control([by_place], "values").verdict == "reproduced"
+    assert bias_figures.judge_control([by_content], "values").verdict == "deviates"
+
+
+def test_without_rearranged_pictures_nothing_is_said_of_the_order():
+    natural = row([40, 30, 20, 10], [0] * 4)
+    assert bias_figures.judge_control([natural], "values").verdict == "not attempted"
+    assert {said.verdict for said in bias_figures.verdicts([])} == {"not attempted"}
+
+
+def test_how_much_later_a_plane_is_learnt():
+    natural = row([10, 20, None, 0], [0] * 4)
+    moved = row([40, None, 30, 30], [0] * 4)
+    assert bit_bias.slowdown(moved, natural, 0) == 4
+    for place in (1, 2, 3):
+        assert np.isnan(bit_bias.slowdown(moved, natural, place))
+
+
+def test_verdicts_of_fig_6_and_7_name_the_worst_method():
+    down = row([40, 30, 20, 10], [0.5, 0.4, 0.3, 0.2])
+    up = row([10, 20, 30, 40], [0.2, 0.3, 0.4, 0.5], method="DINER, bit coordinate")
+    values, bits, early, *_ = bias_figures.verdicts([down, up])
+    assert (values.row, values.verdict) == ("fig6", "reproduced")
+    assert (bits.row, bits.verdict) == ("fig6", "deviates")
+    assert bits.ours.startswith("-1.00 (DINER, bit coordinate)")
+    assert (early.row, early.verdict) == ("fig7", "deviates")
 
 
 def test_roughness_of_known_planes():
@@ -69,26 +116,23 @@ def test_roughness_of_known_planes():
 
 
 def test_rows_tell_when_each_plane_arrived(tmp_path):
-    rows = bit_bias.run(
-        [replace(SMALL, planes=list(range(8))[::-1]), replace(SMALL, method="plain")], tmp_path
-    )
-    moved, plain = rows.values()
+    upside_down = list(range(8))[::-1]
+    cases = [replace(SMALL, planes=upside_down), replace(SMALL, method="plain")]
+    moved, plain = bit_bias.run(cases, tmp_path).values()
     assert moved["roughness"] == plain["roughness"][::-1]
-    assert moved["planes"] == list(range(8))[::-1]
-    for found in rows.values():
-        assert max(found["reached"]["0"]) == found["iterations"]
-        assert all(
-            a <= b for a, b in zip(found["reached"]["0.01"], found["reached"]["0"], strict=True)
-        )
+    assert moved["planes"] == upside_down
+    for found in (moved, plain):
+        reached = found["reached"]
+        assert max(reached["0"]) == found["iterations"]
+        assert all(a <= b for a, b in zip(reached["0.01"], reached["0"], strict=True))
 
 
 def test_a_case_fits_the_planes_that_it_names(tmp_path):
-    case = replace(SMALL, planes=[7] * 8, max_iterations=1)
-    assert set(np.unique(case.load().words)) <= {0, 255}
-    one = run_cases([case], tmp_path)[case.label]
-    assert (
-        run_cases([replace(case, planes=[6] * 8)], tmp_path)[case.label]["signal"] != one["signal"]
-    )
+    msb_only = replace(SMALL, planes=[7] * 8, max_iterations=1)
+    assert set(np.unique(msb_only.load().words)) <= {0, 255}
+    one = run_cases([msb_only], tmp_path)[msb_only.label]
+    other = run_cases([replace(msb_only, planes=[6] * 8)], tmp_path)[msb_only.label]
+    assert other["signal"] != one["signal"]
 
 
 def test_control_orders():
@@ -100,49 +144,62 @@ def test_control_orders():
 
 def test_every_network_is_asked_for_values_and_for_bits():
     cases = bit_bias.cases(SMALL, {"SIREN": 0.25})
-    assert {(c.network, c.formulation) for c in cases} >= {
-        (n, f) for n in bit_bias.NETWORKS.values() for f in ("amplitude", "bit_coordinate")
+    assert {(case.network, case.formulation) for case in cases} >= {
+        (network, formulation)
+        for network in bit_bias.NETWORKS.values()
+        for formulation in ("amplitude", "bit_coordinate")
     }
-    assert {c.method: c.learning_rate for c in cases}["SIREN, values"] == 0.25
-    assert {c.method: c.learning_rate for c in cases}["SIREN, bit coordinate"] == 1e-3
+    rates = {case.method: case.learning_rate for case in cases}
+    assert rates["SIREN, values"] == 0.25
+    assert rates["SIREN, bit coordinate"] == 1e-3
 
 
-# Along the bit axis ----------------------------------------------------------------------------------------
+@pytest.mark.parametrize("profile", ["cpu", "lite"])
+def test_verdicts_of_committed_fits_are_found_by_the_ids_of_their_record(profile):
+    """The same rows give the same words, under the ids by which pages quote the record."""
+    record = load_record(profile, "10_bit_bias")
+    groups = bias_figures.groups(record)
+    rows = groups["8 bits"] + groups["8 bits, rearranged"]
+    said = bias_figures.verdicts(rows)
+    assert len(said) == len(record["verdicts"])
+    for verdict in said:
+        recorded = find_verdict(record["verdicts"], verdict.id)
+        assert (recorded["ours"], recorded["verdict"]) == (verdict.ours, verdict.verdict)
+
+
+# Along the bit axis ------------------------------------------------------------------------------
 
 
 def test_waves_go_from_constant_to_alternating():
-    assert [f"{bit_spectrum.wave(run):016b}" for run in bit_spectrum.RUNS] == [
+    waves = [spectral.wave(run) for run in spectral.RUNS]
+    assert [f"{word:016b}" for word in waves] == [
         "1" * 16,
         "1" * 8 + "0" * 8,
         "1111000011110000",
         "1100110011001100",
         "10" * 8,
     ]
-    assert [int(bit_spectrum.changes(bit_spectrum.wave(run))) for run in bit_spectrum.RUNS] == [
-        0,
-        1,
-        3,
-        7,
-        15,
-    ]
-    assert bit_spectrum.predicted("Gray-coded bits") == [0.5, 2.5, 6.5, 14.5, 0.5]
+    assert [int(spectral.changes(word)) for word in waves] == [0, 1, 3, 7, 15]
+    assert spectral.predicted(spectral.GRAY) == [0.5, 2.5, 6.5, 14.5, 0.5]
 
 
 @pytest.mark.parametrize("order", range(3))
 def test_bands_differ_along_the_bit_axis_only(order):
-    picture, lines = bit_spectrum.oscillating(20, order), bit_spectrum.bands(20, order)
-    assert sorted(set(lines)) == list(range(5))
-    for k, run in enumerate(bit_spectrum.RUNS):
-        band = picture[lines == k]
-        assert set(np.unique(band)) == {bit_spectrum.wave(run), 0xFFFF ^ bit_spectrum.wave(run)}
-        assert np.array_equal(
-            band >> 15, picture[lines == 0][: len(band)] >> 15
-        )  # all waves begin with a 1
+    picture = spectral.oscillating(20, order)
+    band_of_line = spectral.bands(20, order)
+    assert sorted(set(band_of_line)) == list(range(5))
+    constant = picture[band_of_line == 0]
+    for number, run in enumerate(spectral.RUNS):
+        band = picture[band_of_line == number]
+        word = spectral.wave(run)
+        assert set(np.unique(band)) == {word, 0xFFFF ^ word}
+        # All waves begin with a 1.
+        assert np.array_equal(band >> 15, constant[: len(band)] >> 15)
 
 
 def test_a_picture_without_room_for_the_colours_is_an_error(tmp_path):
     with pytest.raises(lil.InputError, match="size is 7: 8 or more are needed"):
-        bit_spectrum.cases(replace(SMALL, size=7), tmp_path, 1)
+        spectral.cases(replace(SMALL, size=7), tmp_path, 1)
 
 
 def spectral_row(method, arrivals, picture="a"):
@@ -157,38 +214,57 @@ def spectral_row(method, arrivals, picture="a"):
 
 def test_predictions_are_judged_by_the_order_and_undecided_without_arrivals():
     given = {
-        "bit coordinate": [10, 11, 12, 13, 14],
-        "axis shrunk to 1/4": [5, 10, 20, 30, 40],
-        "axis stretched by 4": [10, 12, 11, 10, 11],
-        "Gray-coded bits": [5, 10, 20, 30, 6],
-        "bit heads": [12, 10, 11, 10, 12],
+        spectral.PLAIN: [10, 11, 12, 13, 14],
+        spectral.SHRUNK: [5, 10, 20, 30, 40],
+        spectral.STRETCHED: [10, 12, 11, 10, 11],
+        spectral.GRAY: [5, 10, 20, 30, 6],
+        spectral.HEADS: [12, 10, 11, 10, 12],
     }
     rows = [spectral_row(method, at) for method, at in given.items()]
-    assert [v.verdict for v in bit_spectrum.verdicts(rows)] == ["reproduced"] * 5
-    rows[3] = spectral_row("Gray-coded bits", [10, 11, 12, 13, 14])
-    assert bit_spectrum.verdicts(rows)[3].verdict == "deviates"
-    rows[1] = spectral_row("axis shrunk to 1/4", [5, 10, 20, 30, 99])
-    assert bit_spectrum.verdicts(rows)[1].verdict == "not attempted"
-    assert bit_spectrum.facts(rows)["bit coordinate"]["certified"] == 1
+    assert [v.verdict for v in spectral.verdicts(rows)] == ["reproduced"] * 5
+    rows[3] = spectral_row(spectral.GRAY, [10, 11, 12, 13, 14])
+    assert spectral.verdicts(rows)[3].verdict == "deviates"
+    rows[1] = spectral_row(spectral.SHRUNK, [5, 10, 20, 30, 99])
+    assert spectral.verdicts(rows)[1].verdict == "not attempted"
+    assert spectral.facts(rows)[spectral.PLAIN]["certified"] == 1
+
+
+def test_a_prediction_without_fits_is_not_attempted():
+    rows = [spectral_row(spectral.PLAIN, [10, 11, 12, 13, 14])]
+    fig9, *others = [said.verdict for said in spectral.verdicts(rows)]
+    assert fig9 == "reproduced"
+    assert others == ["not attempted"] * 4
+
+
+@pytest.mark.parametrize("profile", ["cpu", "lite"])
+def test_predictions_on_committed_fits_are_found_by_the_ids_of_their_record(profile):
+    record = load_record(profile, "11_bit_spectral_bias")
+    rows = [row for label, row in record["fits"].items() if not label.startswith("real/")]
+    said = spectral.verdicts(rows)
+    assert len(said) == len(record["verdicts"])
+    for verdict in said:
+        recorded = find_verdict(record["verdicts"], verdict.id)
+        assert (recorded["ours"], recorded["verdict"]) == (verdict.ours, verdict.verdict)
 
 
 def test_courses_count_the_errors_of_each_frequency():
     case = replace(SMALL, size=10, seed=1)
-    truth, lines = bit_spectrum.oscillating(10, 1), bit_spectrum.bands(10, 1)
+    truth = spectral.oscillating(10, 1)
     wrong = truth.copy()
-    wrong[lines == 3] ^= 0xFFFF
+    wrong[spectral.bands(10, 1) == 3] ^= 0xFFFF
     strip = Filmstrip()
-    for i, words in enumerate((wrong, truth)):
-        strip(Entry(5 * i, 0, 0, float(i), 0.0, 1, 0.0, [], None), words)
-    course = bit_spectrum.courses(strip, case)
+    strip(entry(0, 0.0), wrong)
+    strip(entry(5, 1.0), truth)
+    course = spectral.courses(strip, case)
     assert course == {"iteration": [0, 5], "ber": [[0, 0, 0, 1, 0], [0] * 5]}
-    assert bit_spectrum.arrivals({"bands": course}) == [0, 0, 0, 5, 0]
+    assert spectral.arrivals({"bands": course}) == [0, 0, 0, 5, 0]
 
 
 def test_a_stretched_axis_has_its_own_reach():
     spec = lil.load_image("astronaut", size=4).spec
-    assert np.abs(get_formulation("bit_coordinate_x4").coordinates(spec)[..., 2]).max() == 4
-    assert np.abs(get_formulation("bit_coordinate_x4").coordinates(spec)[..., :2]).max() == 1
+    coordinates = get_formulation("bit_coordinate_x4").coordinates(spec)
+    assert np.abs(coordinates[..., 2]).max() == 4
+    assert np.abs(coordinates[..., :2]).max() == 1
     for name in (
         "bit_coordinate_x0",
         "bit_coordinate_x101",
@@ -201,9 +277,10 @@ def test_a_stretched_axis_has_its_own_reach():
 
 
 def test_the_slider_needs_nothing_from_elsewhere_and_escapes_its_labels():
-    strip, truth = Filmstrip(), np.arange(12, dtype=np.uint32).reshape(2, 2, 3)
-    for i, words in enumerate((truth * 0, truth)):
-        strip(Entry(i, i, 0, i + 0.5, 0.0, 1, 0.0, [], None), words)
+    truth = np.arange(12, dtype=np.uint32).reshape(2, 2, 3)
+    strip = Filmstrip()
+    strip(entry(0, 0.5), truth * 0)
+    strip(entry(1, 1.5), truth)
     html = planes_slider("s", {"a </script> <b>": strip}, truth, 4, 3).data
     assert "http" not in html
     assert "<b>" not in html.replace("<\\/script> <b>", "")

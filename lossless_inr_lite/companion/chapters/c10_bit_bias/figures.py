@@ -1,135 +1,176 @@
-"""The figures, tables and verdicts of notebook 10."""
+"""The figures, tables and verdicts of notebook 10_bit_bias."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from scipy.stats import rankdata
 
-from lossless_inr_lite.companion.chapter import table
 from lossless_inr_lite.companion.chapters.c10_bit_bias.study import (
     ASKED,
     BITS,
     CONTROLS,
     METHODS,
     VALUES,
+    Measure,
     bias,
     explained,
     lateness,
+    rearranged,
     slowdown,
 )
+from lossless_inr_lite.companion.claims import Verdict, judge, judge_own, slug
 from lossless_inr_lite.companion.plots import COSTS, plain_ticks
-from lossless_inr_lite.companion.records import Verdict, verdict
+from lossless_inr_lite.companion.rows import Row
 from lossless_inr_lite.companion.statistics import rank_correlation
-from lossless_inr_lite.companion.tables import Row, by_method
+from lossless_inr_lite.companion.tables import by_method, table
 
-FLOOR = 1e-4  # of a BER on a logarithmic axis
+FLOOR = 1e-4
+"""The lowest BER on a logarithmic axis."""
+
+MEASURES: tuple[Measure, ...] = ("significance", "roughness")
+BIASED = 0.8
+"""The rank correlation from which an order counts as that of the planes' significance."""
+
+MSB_LOWEST = CONTROLS[2]
+
+
+# Figures -----------------------------------------------------------------------------------------
 
 
 def heat_maps(rows: Sequence[Row], clock: str = "iteration", columns: int = 4) -> Figure:
-    """BER of every plane (MSB on top) against a clock, a panel a method; the rows are of one picture and seed."""
+    """BER of every plane (MSB on top) against a clock, a panel a method.
+
+    The rows are of one picture and seed.
+    """
     lines = -(-len(rows) // columns)
     figure, grid = plt.subplots(
         lines, columns, figsize=(10, 1.9 * lines), squeeze=False, layout="constrained"
     )
-    for axes in grid.flat[len(rows) :]:
-        axes.set_axis_off()
     mesh = None
     for axes, row in zip(grid.flat, rows, strict=False):
-        history = [h for h in row["history"] if h["iteration"] > 0]
-        if not history:  # not one step in its seconds
+        history = _trained(row)
+        if history:
+            mesh = _heat_map(axes, row["method"], history, clock)
+        else:
+            # Not one step in its seconds.
             axes.set_axis_off()
-            continue
-        errors = np.array([h["ber_planes"] for h in history]).T
-        edges = [0.9 * history[0][clock], *(h[clock] for h in history)]
-        mesh = axes.pcolormesh(
-            edges, range(len(errors) + 1), errors, vmin=0, vmax=0.5, cmap="magma"
-        )
-        axes.set(
-            xscale="log",
-            title=row["method"],
-            yticks=[0.5, len(errors) - 0.5],
-            yticklabels=["LSB", "MSB"],
-        )
-        axes.title.set_fontsize(8)
-        plain_ticks(axes)
-        axes.tick_params(labelsize=7)
+    for axes in grid.flat[len(rows) :]:
+        axes.set_axis_off()
     if mesh is not None:
         figure.colorbar(mesh, ax=grid, label="BER", shrink=0.6)
     figure.supxlabel(COSTS[clock], fontsize=9)
     return figure
 
 
+def _heat_map(
+    axes: Axes, method: str, history: Sequence[Mapping[str, Any]], clock: str
+) -> QuadMesh:
+    errors = np.array([entry["ber_planes"] for entry in history]).T
+    num_bits = len(errors)
+    edges = [0.9 * history[0][clock], *(entry[clock] for entry in history)]
+    mesh = axes.pcolormesh(edges, range(num_bits + 1), errors, vmin=0, vmax=0.5, cmap="magma")
+    axes.set_xscale("log")
+    axes.set_yticks([0.5, num_bits - 0.5], ["LSB", "MSB"])
+    axes.set_title(method, fontsize=8)
+    plain_ticks(axes)
+    axes.tick_params(labelsize=7)
+    return mesh
+
+
+def _trained(row: Row) -> list[Mapping[str, Any]]:
+    """The course of a fit without the untrained network, which a logarithmic axis cannot show."""
+    return [entry for entry in row["history"] if entry["iteration"] > 0]
+
+
 def plane_courses(rows: Sequence[Row]) -> Figure:
-    """BER of every plane against iterations, samples seen and seconds; a line of panels a method."""
+    """BER of every plane against iterations, samples seen and seconds; each method has a line."""
     figure, grid = plt.subplots(
-        len(rows), 3, figsize=(10, 2.4 * len(rows)), squeeze=False, sharey=True
+        len(rows), len(COSTS), figsize=(10, 2.4 * len(rows)), squeeze=False, sharey=True
     )
     for panels, row in zip(grid, rows, strict=True):
-        history = [h for h in row["history"] if h["iteration"] > 0]
-        errors = np.maximum([h["ber_planes"] for h in history], FLOOR)
-        colours = plt.get_cmap("viridis")(np.linspace(0, 0.9, errors.shape[1]))
-        for axes, (clock, label) in zip(panels, COSTS.items(), strict=True):
-            for plane in reversed(range(errors.shape[1])):
-                name = {0: "LSB", errors.shape[1] - 1: "MSB"}.get(plane)
-                axes.plot(
-                    [h[clock] for h in history], errors[:, plane], color=colours[plane], label=name
-                )
-            axes.set(xscale="log", yscale="log", xlabel=label)
-            plain_ticks(axes)
+        for axes, clock in zip(panels, COSTS, strict=True):
+            _plane_course(axes, _trained(row), clock)
         panels[0].set_ylabel(f"{row['method']}\nBER", fontsize=8)
     grid[0, 0].legend(fontsize=8, loc="lower left")
     figure.tight_layout()
     return figure
 
 
-def order_against(
-    rows: Sequence[Row], by: tuple[str, ...] = ("significance", "roughness")
-) -> Figure:
-    """How late each plane of the rearranged pictures was learnt, against its place and against what it shows."""
+def _plane_course(axes: Axes, history: Sequence[Mapping[str, Any]], clock: str) -> None:
+    errors = np.maximum([entry["ber_planes"] for entry in history], FLOOR)
+    num_bits = errors.shape[1]
+    colours = plt.get_cmap("viridis")(np.linspace(0, 0.9, num_bits))
+    names = {0: "LSB", num_bits - 1: "MSB"}
+    times = [entry[clock] for entry in history]
+    for plane in reversed(range(num_bits)):
+        axes.plot(times, errors[:, plane], color=colours[plane], label=names.get(plane))
+    axes.set(xscale="log", yscale="log", xlabel=COSTS[clock])
+    plain_ticks(axes)
+
+
+def order_against(rows: Sequence[Row], by: Sequence[Measure] = MEASURES) -> Figure:
+    """How late each plane of rearranged pictures was learnt, against its place and roughness."""
     figure, grid = plt.subplots(
         len(by), len(ASKED), figsize=(10, 2.9 * len(by)), sharey=True, squeeze=False
     )
     for column, (name, method) in enumerate(ASKED.items()):
-        kept = [row for row in rows if row["method"].startswith(f"{method}, ")]
-        for axes, what in zip(grid[:, column], by, strict=True):
+        kept = rearranged(rows, method)
+        for axes, measure in zip(grid[:, column], by, strict=True):
             for row in kept:
-                late, count = lateness(row), len(row["roughness"])
-                x = (
-                    row["roughness"]
-                    if what == "roughness"
-                    else np.arange(count) / max(1, count - 1)
-                )
-                axes.plot(x, late, "o", markersize=4, alpha=0.6, color="#0072B2")
-            axes.set(
-                xlabel=f"{what} of the plane", title=f"{name}: {explained(kept, what).value:.2f}"
-            )
+                x = _on_axis(row, measure)
+                axes.plot(x, lateness(row), "o", markersize=4, alpha=0.6, color="#0072B2")
+            title = f"{name}: {explained(kept, measure).value:.2f}"
+            axes.set(xlabel=f"{measure} of the plane", title=title)
     for axes in grid[:, 0]:
         axes.set_ylabel("how late")
     figure.tight_layout()
     return figure
 
 
+def _on_axis(row: Row, measure: Measure) -> Sequence[float] | np.ndarray:
+    """Where a row's planes lie: their roughness, or their place from 0 (LSB) to 1 (MSB)."""
+    if measure == "roughness":
+        return row["roughness"]
+    return np.linspace(0, 1, len(row["roughness"]))
+
+
+# Tables ------------------------------------------------------------------------------------------
+
+
 def reached_table(rows: Sequence[Row]) -> Markdown:
-    """Fits of one picture: the iteration at which each plane came to 1 %, and to no error in brackets; MSB first."""
-    planes = range(len(rows[0]["roughness"]))
-    lines = [
-        (f"plane {i}", f"{rows[0]['roughness'][i]:.3f}", *(_when(row, i) for row in rows))
-        for i in reversed(planes)
-    ]
+    """Fits of one picture: the iteration at which each plane came to 1 %, MSB first.
+
+    In brackets stands that of no error.
+    """
+    roughness = rows[0]["roughness"]
+    lines = []
+    for plane in reversed(range(len(roughness))):
+        cells = [_when(row, plane) for row in rows]
+        lines.append((f"plane {plane}", f"{roughness[plane]:.3f}", *cells))
     return table(("", "roughness", *(row["method"] for row in rows)), lines)
 
 
 def _when(row: Row, plane: int) -> str:
-    one, none = (row["reached"][level][plane] for level in ("0.01", "0"))
-    return f"{'never' if one is None else f'{one:,}'} ({'never' if none is None else f'{none:,}'})"
+    one_percent = _iterations(row["reached"]["0.01"][plane])
+    no_error = _iterations(row["reached"]["0"][plane])
+    return f"{one_percent} ({no_error})"
+
+
+def _iterations(count: int | None) -> str:
+    return "never" if count is None else f"{count:,}"
 
 
 def bias_table(rows: Sequence[Row]) -> Markdown:
-    """The bit bias of every method: by the iteration of 1 %, of no error, and by BER a third of the way."""
+    """The bit bias of every method.
+
+    It is told by when planes came to 1 % and to no error, and by their BER at a third of the way.
+    """
     lines = []
     for method, group in by_method(rows).items():
         exact = sum(row["lossless"] for row in group)
@@ -155,139 +196,164 @@ def bias_table(rows: Sequence[Row]) -> Markdown:
 
 
 def arrived(rows: Sequence[Row]) -> float:
-    """Share of planes that came to 1 % in the fits' budgets; the order of the others is that of their last BER."""
+    """Share of planes that came to 1 % in the fits' budgets.
+
+    The order of the others is that of their last BER.
+    """
     reached = [at is not None for row in rows for at in row["reached"]["0.01"]]
     return sum(reached) / len(reached)
 
 
 def early_order(rows: Sequence[Row]) -> float:
-    """Rank correlation of significance and accuracy at a third of each fit's iterations: what Fig. 7 shows.
+    """Rank correlation of significance and accuracy at a third of each fit's iterations (Fig. 7).
 
     BERs are ranked within each fit, so that easy pictures are not mixed with hard ones.
     """
-    places, accuracies = [], []
+    places: list[float] = []
+    accuracies: list[float] = []
     for row in rows:
-        third = row["history"][-1]["iteration"] / 3
-        planes = min(row["history"], key=lambda h: abs(h["iteration"] - third))["ber_planes"]
-        kept = [i for i, rough in enumerate(row["roughness"]) if rough > 0]
-        places += [i / len(planes) for i in kept]
-        accuracies += (rankdata([-planes[i] for i in kept]) / max(1, len(kept))).tolist()
+        errors = _errors_at(row, row["history"][-1]["iteration"] / 3)
+        kept = [plane for plane, rough in enumerate(row["roughness"]) if rough > 0]
+        ranks = rankdata([-errors[plane] for plane in kept]) / max(1, len(kept))
+        places += [plane / len(errors) for plane in kept]
+        accuracies += ranks.tolist()
     return rank_correlation(places, accuracies, ["one"] * len(places)).value
 
 
+def _errors_at(row: Row, iteration: float) -> Sequence[float]:
+    """BER of every plane at the recorded iteration that is nearest."""
+    nearest = min(row["history"], key=lambda entry: abs(entry["iteration"] - iteration))
+    return nearest["ber_planes"]
+
+
 def explained_table(rows: Sequence[Row]) -> Markdown:
-    """What tells how late a plane is learnt, in rearranged pictures: its place, or its roughness."""
+    """What tells how late a plane of rearranged pictures is learnt: its place, or its roughness."""
     lines = []
     for name, method in ASKED.items():
-        kept = [row for row in rows if row["method"].startswith(f"{method}, ")]
-        lines.append((name, *(explained(kept, by).text() for by in ("significance", "roughness"))))
+        kept = rearranged(rows, method)
+        lines.append((name, *(explained(kept, measure).text() for measure in MEASURES)))
     return table(("asked for", "lateness and significance", "lateness and roughness"), lines)
 
 
 def replaced_table(rows: Sequence[Row]) -> Markdown:
     """What happens to the lowest plane when it shows the picture's MSB."""
     found = by_method(rows)
-    lines = [
-        (name, ", ".join(f"{x:.2f}" for x in _replaced(found, method)) or "-")
-        for name, method in ASKED.items()
-    ]
-    return table(
-        ("asked for", "iterations until the lowest plane is at 1 %, MSB there / as it is"), lines
-    )
+    lines = []
+    for name, method in ASKED.items():
+        quotients = [f"{quotient:.2f}" for quotient in _replaced(found, method)]
+        lines.append((name, ", ".join(quotients) or "-"))
+    head = ("asked for", "iterations until the lowest plane is at 1 %, MSB there / as it is")
+    return table(head, lines)
 
 
 def _replaced(found: Mapping[str, Sequence[Row]], method: str) -> list[float]:
-    pairs = zip(found.get(f"{method}, {CONTROLS[2]}", []), found.get(method, []), strict=False)
-    quotients = [slowdown(moved, natural, 0) for moved, natural in pairs]
-    return [x for x in quotients if x == x]
+    moved = found.get(f"{method}, {MSB_LOWEST}", [])
+    natural = found.get(method, [])
+    quotients = [slowdown(*pair, place=0) for pair in zip(moved, natural, strict=False)]
+    return [quotient for quotient in quotients if not np.isnan(quotient)]
+
+
+# Facts and verdicts ------------------------------------------------------------------------------
 
 
 def facts(rows: Sequence[Row]) -> dict[str, Any]:
     """The bias of every method and what explains it, for pages to quote."""
-    found = by_method(rows)
-    asked = {n: [r for r in rows if r["method"].startswith(f"{m}, ")] for n, m in ASKED.items()}
-    return {
-        "bias": {name: bias(group).as_dict() for name, group in found.items() if name in METHODS},
-        "explained": {
-            n: {by: explained(kept, by).as_dict() for by in ("significance", "roughness")}
-            for n, kept in asked.items()
-            if kept
-        },
+    by_name = {
+        method: bias(group).as_dict()
+        for method, group in by_method(rows).items()
+        if method in METHODS
     }
+    by_measure = {}
+    for name, method in ASKED.items():
+        kept = rearranged(rows, method)
+        if kept:
+            by_measure[name] = {by: explained(kept, by).as_dict() for by in MEASURES}
+    return {"bias": by_name, "explained": by_measure}
 
 
 def verdicts(rows: Sequence[Row]) -> list[Verdict]:
     """Fig. 6 and 7, judged on these fits, and the question that the controls answer."""
     found = by_method(rows)
-    values, bits = (
-        {n: bias(found[n]).value for n in names if n in found} for names in (VALUES, BITS)
-    )
-    early = {name: early_order(found[name]) for name in (*values, *bits)}
-    answers = {name: _follows(rows, method) for name, method in ASKED.items()}
+    values = {method: found[method] for method in VALUES if method in found}
+    bits = {method: found[method] for method in BITS if method in found}
     return [
-        verdict(
-            "Fig. 6",
+        _judge_order(
+            "fig6",
+            values,
+            _bias_value,
             "networks asked for values learn the planes from the MSB down, whatever the activation",
-            "all of them",
-            _lowest(values),
-            "rank correlation at least 0.8",
-            min(values.values()) >= 0.8,
-            row="fig6",
         ),
-        verdict(
-            "Fig. 6",
-            "the bit coordinate does so too, with every network",
-            "yes",
-            _lowest(bits),
-            "rank correlation at least 0.8",
-            min(bits.values()) >= 0.8,
-            row="fig6",
+        _judge_order(
+            "fig6", bits, _bias_value, "the bit coordinate does so too, with every network"
         ),
-        verdict(
-            "Fig. 7",
-            "a third of the way, upper planes have fewer errors than lower ones",
-            "all methods",
-            _lowest(early),
-            "rank correlation at least 0.8",
-            min(early.values()) >= 0.8,
-            row="fig7",
-        ),
-        *(
-            verdict(
-                "our question",
-                f"asked for {name}: the order follows significance, not what the plane shows",
-                "significance",
-                text,
-                "significance above roughness, whatever its sign",
-                follows,
-            )
-            for name, (text, follows) in answers.items()
-        ),
+        _judge_order("fig7", {**values, **bits}, early_order),
+        *(judge_control(rows, name) for name in ASKED),
     ]
 
 
-def _lowest(values: Mapping[str, float]) -> str:
-    worst = min(values, key=values.__getitem__)
-    return f"{min(values.values()):.2f} ({worst}) to {max(values.values()):.2f}"
+def _bias_value(rows: Sequence[Row]) -> float:
+    return bias(rows).value
 
 
-def _follows(rows: Sequence[Row], method: str) -> tuple[str, bool]:
-    """Both correlations so that 1 is what the claim has in mind: upper planes first, and smooth planes first."""
-    kept = [row for row in rows if row["method"].startswith(f"{method}, ")]
-    place, rough = (explained(kept, by).value for by in ("significance", "roughness"))
-    return f"significance {-place:.2f}, roughness {rough:.2f}", -place > abs(rough)
+def _judge_order(
+    claim_id: str,
+    fits: Mapping[str, Sequence[Row]],
+    measure: Callable[[Sequence[Row]], float],
+    case: str = "",
+) -> Verdict:
+    """Whether the order of each method, a rank correlation by `measure`, is from the MSB down."""
+    orders = {method: measure(group) for method, group in fits.items()}
+    ours = "no fits"
+    lowest = -1.0
+    if orders:
+        worst = min(orders, key=orders.__getitem__)
+        lowest = min(orders.values())
+        ours = f"{lowest:.2f} ({worst}) to {max(orders.values()):.2f}"
+    return judge(
+        claim_id,
+        ours,
+        f"rank correlation at least {BIASED}",
+        lowest >= BIASED,
+        sum(len(group) for group in fits.values()),
+        case=case,
+    )
+
+
+def judge_control(rows: Sequence[Row], name: str) -> Verdict:
+    """Whether planes are learnt in the order of their significance, rearranged or not.
+
+    `name` is a way of asking among `ASKED`. Both correlations are told so that 1 is what the claim
+    has in mind: upper planes first, and smooth planes first.
+    """
+    kept = rearranged(rows, ASKED[name])
+    significance = -explained(kept, "significance").value
+    roughness = explained(kept, "roughness").value
+    return judge_own(
+        f"asked-for-{slug(name)}-the-order-follows-significance-not-what-the-plane-shows",
+        f"asked for {name}: the order follows significance, not what the plane shows",
+        f"significance {significance:.2f}, roughness {roughness:.2f}",
+        "significance above roughness, whatever its sign",
+        significance > abs(roughness),
+        kept,
+        paper="significance",
+    )
+
+
+# Committed records -------------------------------------------------------------------------------
 
 
 def groups(record: Mapping[str, Any] | None) -> dict[str, list[Row]]:
     """The fits of a committed record by what was fitted; nothing where there is no record."""
-    names = {"8 bits": "", "16 bits": "deep/", "8 bits, rearranged": "rearranged/"}
     fits = record["fits"] if record else {}
-    kept = {
-        name: [row for label, row in fits.items() if _prefix(label) == start]
-        for name, start in names.items()
-    }
-    return {name: rows for name, rows in kept.items() if rows}
+    found: dict[str, list[Row]] = {"8 bits": [], "16 bits": [], "8 bits, rearranged": []}
+    for label, row in fits.items():
+        found[_group(label)].append(row)
+    return {name: rows for name, rows in found.items() if rows}
 
 
-def _prefix(label: str) -> str:
-    return next((start for start in ("deep/", "rearranged/") if label.startswith(start)), "")
+def _group(label: str) -> str:
+    if label.startswith("deep/"):
+        return "16 bits"
+    if label.startswith("rearranged/"):
+        return "8 bits, rearranged"
+    return "8 bits"

@@ -1,20 +1,20 @@
-"""Fig. 6 and 7: when each bit-plane is learnt, and whether that follows its significance or what it shows."""
+"""When each bit-plane is learnt, and whether that follows its significance or what it shows."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from lossless_inr_lite.companion.chapters.c06_backbones import BACKBONES
+from lossless_inr_lite.companion.backbones import BACKBONES
+from lossless_inr_lite.companion.rows import Row
 from lossless_inr_lite.companion.statistics import Correlation, arrival_ranks, rank_correlation
 from lossless_inr_lite.companion.study import Case, run_cases
+from lossless_inr_lite.signals import Signal
 from lossless_inr_lite.signals.bits import bit_planes
-from lossless_inr_lite.signals.signal import Signal
 
-# name -> (formulation, network): every network asked for values and for bits, and the other ways to ask
 NETWORKS = {
     "Tanh+PE": "tanh_pe",
     "ReLU+PE": "relu_pe",
@@ -26,6 +26,9 @@ NETWORKS = {
     "DINER": "diner",
 }
 OTHERS = ("bit_heads", "parallel_bits", "bit_colour_coordinate", "bit_coordinate_gray", "digits_2")
+
+# Formulation and network by method: every network asked for values and for bits, and the other
+# ways to ask a SIREN.
 VALUES = {f"{name}, values": ("amplitude", network) for name, network in NETWORKS.items()}
 BITS = {
     f"{name}, bit coordinate": ("bit_coordinate", network) for name, network in NETWORKS.items()
@@ -40,31 +43,46 @@ ASKED = {
     "bit heads": "SIREN, bit heads",
 }
 CONTROLS = ("reversed", "shuffled", "LSB is an MSB")
+TABULATED = ("instant_ngp", "diner")
+"""Networks with a table of their own, which have the depth and the rate of their backbone."""
+
+Measure = Literal["significance", "roughness"]
+
+
+# What is fitted ----------------------------------------------------------------------------------
 
 
 def cases(
     template: Case, rates: Mapping[str, float], methods: Iterable[str] = METHODS
 ) -> list[Case]:
-    """Each method with the template's picture and seed; `rates` by network name win over its rate for values."""
-    result = []
-    for name in methods:
-        formulation, network = METHODS[name]
-        case = replace(template, method=name, formulation=formulation, network=network)
-        backbone = BACKBONES.get(name.split(",")[0])
-        if network in ("instant_ngp", "diner") and backbone:
-            case = replace(
-                case, hidden_layers=backbone.hidden_layers, learning_rate=backbone.learning_rate
-            )
-        elif name in VALUES:
-            case = replace(case, learning_rate=rates.get(name.split(",")[0], case.learning_rate))
-        result.append(case)
-    return result
+    """Each method with the template's picture and seed.
+
+    `rates` are learning rates by network name; they win over the template's for values.
+    """
+    return [_case(template, rates, method) for method in methods]
+
+
+def _case(template: Case, rates: Mapping[str, float], method: str) -> Case:
+    formulation, network = METHODS[method]
+    name = method.split(",")[0]
+    case = replace(template, method=method, formulation=formulation, network=network)
+    if network in TABULATED:
+        backbone = BACKBONES[name]
+        return replace(
+            case, hidden_layers=backbone.hidden_layers, learning_rate=backbone.learning_rate
+        )
+    if method in VALUES:
+        return replace(case, learning_rate=rates.get(name, case.learning_rate))
+    return case
 
 
 def controls(template: Case, rates: Mapping[str, float]) -> list[Case]:
-    """The same picture with its planes upside down, shuffled (by the seed), and with the MSB in the LSB's place too."""
-    signal = template.load()
-    orders = dict(zip(CONTROLS, control_orders(signal.num_bits, template.seed), strict=True))
+    """The same picture with its planes rearranged, once for each of `CONTROLS` and way of asking.
+
+    They are upside down, shuffled by the seed, or the MSB stands in the LSB's place too.
+    """
+    num_bits = template.load().num_bits
+    orders = dict(zip(CONTROLS, control_orders(num_bits, template.seed), strict=True))
     return [
         replace(case, method=f"{case.method}, {name}", planes=order)
         for case in cases(template, rates, ASKED.values())
@@ -73,31 +91,46 @@ def controls(template: Case, rates: Mapping[str, float]) -> list[Case]:
 
 
 def control_orders(num_bits: int, seed: int) -> tuple[list[int], list[int], list[int]]:
-    """For each control, which plane of the picture stands in every plane's place, least significant first."""
+    """For each control, which plane of the picture stands in every plane's place, LSB first.
+
+    >>> control_orders(3, 0)[2]
+    [2, 1, 2]
+    """
     natural = list(range(num_bits))
+    upside_down = natural[::-1]
     shuffled = np.random.default_rng(seed).permutation(num_bits).tolist()
-    return natural[::-1], shuffled, [num_bits - 1, *natural[1:]]
+    msb_twice = [num_bits - 1, *natural[1:]]
+    return upside_down, shuffled, msb_twice
 
 
 def run(cases: Sequence[Case], folder: Path, workers: int = 1) -> dict[str, dict[str, Any]]:
-    """The rows of `run_cases`, each with the roughness of its planes and what stands in their places."""
+    """The rows of `run_cases`, each with the roughness of its planes and what stands there."""
     rows = run_cases(cases, folder, workers)
     for case in cases:
         signal = case.load()
-        rows[case.label] |= {
-            "roughness": roughness(signal),
-            "planes": list(case.planes or range(signal.num_bits)),
-        }
+        row = rows[case.label]
+        row["roughness"] = roughness(signal)
+        row["planes"] = list(case.planes or range(signal.num_bits))
     return rows
 
 
+# What is measured --------------------------------------------------------------------------------
+
+
 def roughness(signal: Signal) -> list[float]:
-    """Share of neighbouring samples that differ, by plane, least significant first; 0 is constant, 1/2 is noise."""
+    """Share of neighbouring samples that differ, by plane, least significant first.
+
+    0 is a constant plane, 1/2 is noise.
+    """
     planes = bit_planes(signal.words, signal.num_bits)
     axes = range(len(signal.spec.grid_shape))
-    differing = sum(np.not_equal(*_neighbours(planes, axis)).sum(axis=(*axes, -2)) for axis in axes)
-    pairs = sum(_neighbours(planes, axis)[0][..., 0].size for axis in axes)
-    return (np.asarray(differing) / max(1, pairs)).tolist()
+    differing = np.zeros(signal.num_bits)
+    pairs = 0
+    for axis in axes:
+        before, after = _neighbours(planes, axis)
+        differing += (before != after).sum(axis=(*axes, -2))
+        pairs += before[..., 0].size
+    return (differing / max(1, pairs)).tolist()
 
 
 def _neighbours(planes: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
@@ -105,51 +138,71 @@ def _neighbours(planes: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
     return planes.take(range(length - 1), axis), planes.take(range(1, length), axis)
 
 
-def lateness(row: Mapping[str, Any], level: float = 0.01) -> list[float]:
-    """When each plane's BER was first at most `level`, as ranks in (0, 1], least significant plane first.
+def lateness(row: Row, level: float = 0.01) -> list[float]:
+    """When each plane's BER was first at most `level`, as ranks in (0, 1], LSB first.
 
-    Planes that never came that far are last, in the order of their BER at the end of the fit; equals share a rank.
+    Planes that never came that far are last, in the order of their BER at the end of the fit;
+    equals share a rank.
     """
     return arrival_ranks(row["reached"][str(level)], row["history"][-1]["ber_planes"])
 
 
-def bias(rows: Iterable[Mapping[str, Any]], level: float = 0.01) -> Correlation:
-    """Rank correlation of a plane's significance and how early it is learnt: 1 is strictly from the MSB down."""
-    points = _points(rows, level)
+@dataclass(frozen=True)
+class PlaneOfFit:
+    """A plane of a fit: its place from the LSB in [0, 1), what it shows, and when it was learnt."""
+
+    significance: float
+    roughness: float
+    lateness: float
+    picture: str
+
+
+def planes_of(rows: Iterable[Row], level: float = 0.01) -> list[PlaneOfFit]:
+    """The planes of all fits but the constant ones, which are learnt at once, wherever they are."""
+    found = []
+    for row in rows:
+        ranks = lateness(row, level)
+        for place, (rank, rough) in enumerate(zip(ranks, row["roughness"], strict=True)):
+            if rough > 0:
+                found.append(PlaneOfFit(place / len(ranks), rough, rank, row["signal"]["name"]))
+    return found
+
+
+def bias(rows: Iterable[Row], level: float = 0.01) -> Correlation:
+    """Rank correlation of a plane's significance and how early it is learnt.
+
+    1 is strictly from the MSB down.
+    """
+    planes = planes_of(rows, level)
     return rank_correlation(
-        [p["significance"] for p in points],
-        [-p["late"] for p in points],
-        [p["picture"] for p in points],
+        [plane.significance for plane in planes],
+        [-plane.lateness for plane in planes],
+        [plane.picture for plane in planes],
     )
 
 
-def explained(rows: Iterable[Mapping[str, Any]], by: str, level: float = 0.01) -> Correlation:
-    """Rank correlation of lateness and `by`: "significance" or "roughness" of the planes."""
-    points = _points(rows, level)
+def explained(rows: Iterable[Row], by: Measure, level: float = 0.01) -> Correlation:
+    """Rank correlation of the planes' lateness and their significance or roughness."""
+    planes = planes_of(rows, level)
     return rank_correlation(
-        [p[by] for p in points], [p["late"] for p in points], [p["picture"] for p in points]
+        [getattr(plane, by) for plane in planes],
+        [plane.lateness for plane in planes],
+        [plane.picture for plane in planes],
     )
 
 
-def _points(rows: Iterable[Mapping[str, Any]], level: float) -> list[dict[str, Any]]:
-    """One point for every plane that is not constant: a constant one is learnt at once, wherever it stands."""
-    return [
-        {
-            "significance": i / len(late),
-            "roughness": rough,
-            "late": rank,
-            "picture": row["signal"]["name"],
-        }
-        for row in rows
-        for late, roughness_ in [(lateness(row, level), row["roughness"])]
-        for i, (rank, rough) in enumerate(zip(late, roughness_, strict=True))
-        if rough > 0
-    ]
+def rearranged(rows: Iterable[Row], method: str) -> list[Row]:
+    """The rows in which a method fitted rearranged planes."""
+    return [row for row in rows if row["method"].startswith(f"{method}, ")]
 
 
-def slowdown(
-    moved: Mapping[str, Any], natural: Mapping[str, Any], place: int, level: float = 0.01
-) -> float:
-    """Iterations until the plane at `place` of `moved` came to `level`, over those of the same place of `natural`."""
-    after, before = (row["reached"][str(level)][place] for row in (moved, natural))
-    return math.nan if not after or not before else after / before
+def slowdown(moved: Row, natural: Row, place: int, level: float = 0.01) -> float:
+    """Iterations until the plane at `place` came to `level`: in `moved` over in `natural`.
+
+    NaN where one of them never did, or did at once.
+    """
+    after = moved["reached"][str(level)][place]
+    before = natural["reached"][str(level)][place]
+    if not after or not before:
+        return math.nan
+    return after / before
