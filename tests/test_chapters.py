@@ -1,4 +1,7 @@
-"""Notebooks: their structure, their parameters, and a run of each at the smoke profile with its numbers read back."""
+"""Notebooks: their structure, their parameters, and a run of each with its numbers read back.
+
+The run is at the profile smoke.
+"""
 
 import json
 import subprocess
@@ -141,10 +144,17 @@ def test_fitting_chapter_certifies_both_bit_formulations(smoke):
     for label, fit in record["fits"].items():
         picture, formulation = label.split("/")
         path = folder / f"{picture}.{formulation}.safetensors"
-        assert fit["signal"]["sha256"] == lil.read_model(path)[1].sha256_samples
+        header = lil.read_model(path)[1]
+        assert fit["signal"]["sha256"] == header.sha256_samples
         if formulation != "amplitude":
+            proof = fit["certificate"]
             assert fit["lossless"] is True
-            assert fit["certificate"]["lossless"] is True
+            assert proof["lossless"] is True
+            assert proof["sha256_weights"] == header.sha256_weights
+            assert proof["sha256_samples"] == header.sha256_samples
+            assert proof["file_bytes"] == path.stat().st_size
+            assert proof["smallest_margin"] > 0
+            assert all(way["wrong_bits"] == 0 for way in proof["ways"])
             assert lil.decode(path).sha256 == fit["signal"]["sha256"]
     pair = (
         record["fits"][f"astronaut/{f}"]["samples_seen"] for f in ("amplitude", "bit_coordinate")
@@ -315,7 +325,7 @@ def test_a_users_own_picture(tmp_path, rng):
     assert record["fits"]["photo/bit_coordinate"]["lossless"] is True
 
 
-# Parameters ------------------------------------------------------------------------------------------------
+# Parameters --------------------------------------------------------------------------------------
 
 
 def declared(**values):
@@ -369,7 +379,7 @@ def test_a_misspelt_parameter_stops_the_notebook_before_any_work(tmp_path):
 
 
 def test_the_batch_runs_on_when_one_notebook_fails(tmp_path, monkeypatch, capsys):
-    """Two notebooks, the first of which raises: the second still runs, and the exit code says so."""
+    """Of two notebooks the first raises: the second still runs, and the exit code says so."""
     monkeypatch.setattr(batch, "NOTEBOOKS", tmp_path)
     monkeypatch.setattr(batch, "PARAMS", tmp_path)
     monkeypatch.setattr(

@@ -1,4 +1,4 @@
-"""Ablation, capacity and the commands in benchmarks/ and workflow/, each on a case that takes seconds."""
+"""Ablation, capacity, and the commands in benchmarks/ and workflow/, on cases of seconds."""
 
 import importlib.util
 import json
@@ -123,3 +123,36 @@ def test_every_quote_of_a_record_finds_its_value():
     assert len(quoted) > 80
     for quote in quoted:
         assert book_extension().look_up(quote) is not None, quote
+
+
+def test_the_books_cache_knows_every_file_of_the_package():
+    """A page is executed again when a prior's weights change, not only when code does."""
+    tracked = subprocess.run(
+        ["git", "ls-files", "lossless_inr_lite"], cwd=ROOT, capture_output=True, text=True
+    )
+    names = tracked.stdout.split() or ["lossless_inr_lite/codec/priors/photo.safetensors"]
+    there = {ROOT / name for name in names if (ROOT / name).is_file()}
+    hashed = set(book_extension().hashed_files())
+    assert there <= hashed
+    assert not [path for path in hashed if path.suffix == ".pyc"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "lossless_inr_lite/model.py",
+        "lossless_inr_lite/codec/priors/photo.safetensors",
+        "notebooks/params/a.lite.yaml",
+        "data/results/cpu/a.json",
+    ],
+)
+def test_an_edit_of_what_pages_depend_on_executes_them_again(tmp_path, name):
+    path = tmp_path / name
+    path.parent.mkdir(parents=True)
+    path.write_text("1")
+    before = book_extension().sources_hash(tmp_path)
+    (tmp_path / "lossless_inr_lite" / "__pycache__").mkdir(parents=True, exist_ok=True)
+    (tmp_path / "lossless_inr_lite" / "__pycache__" / "a.pyc").write_text("2")
+    assert book_extension().sources_hash(tmp_path) == before
+    path.write_text("3")
+    assert book_extension().sources_hash(tmp_path) != before

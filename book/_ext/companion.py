@@ -1,11 +1,14 @@
-"""The book's one Sphinx extension: a cache that knows the package, rendered batch runs, offline math, records.
+"""The book's one Sphinx extension: a cache that knows the package, batch runs, math, records.
 
-- The execution cache sees only a notebook's code. Its folder's name here carries a hash of the package, the
-  parameter files and the data, so that a change in any of them executes the notebooks again.
-- With BOOK_PROFILE set to another profile than lite, pages show the notebooks that `make run` executed.
+- The execution cache sees only a notebook's code. Its folder's name here carries a hash of the
+  package with all its files, the parameter files and the data, so that a change in any of them
+  executes the notebooks again.
+- With BOOK_PROFILE set to another profile than lite, pages show the notebooks that `make run`
+  executed.
 - MathJax comes from the package sphinx-mathjax-offline; only the files that pages load are copied.
-- ``{manifest}`` is the table of embedded data; ``{record}`CHAPTER dotted.path | format` `` quotes a number from
-  data/results/lite (or PROFILE/CHAPTER), so none is typed in.
+- ``{manifest}`` is the table of embedded data.
+- ``{record}`CHAPTER dotted.path | format` `` quotes a number from data/results/lite (or
+  PROFILE/CHAPTER), so none is typed in. A verdict is named by its id: ``verdicts.fig2.ours``.
 - ``{results}`` lists the paper's claims with the verdicts of the committed records.
 """
 
@@ -25,7 +28,6 @@ from sphinx.config import Config
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
-from lossless_inr_lite.companion.chapter import table
 from lossless_inr_lite.companion.claims import (
     VERDICTS,
     Judged,
@@ -34,47 +36,61 @@ from lossless_inr_lite.companion.claims import (
     judged,
     paper_claims,
 )
+from lossless_inr_lite.companion.tables import table
 
 ROOT = Path(__file__).resolve().parents[2]
 HASHED = (
-    "lossless_inr_lite/**/*.py",
+    "lossless_inr_lite/**/*",
     "notebooks/params/*.yaml",
     "data/paper/*.csv",
     "data/results/cpu/*.json",
 )
+NOT_HASHED = {"__pycache__"}  # what Python makes of the package's files
 MATHJAX_FILES = ("tex-chtml.js", "output/chtml/fonts/woff-v2/*.woff")
+LITE = "lite"
 
 
-def sources_hash() -> str:
+def sources_hash(root: Path = ROOT) -> str:
     """Hash of everything but the notebooks that an executed page depends on."""
     digest = hashlib.sha256()
-    for pattern in HASHED:
-        for path in sorted(ROOT.glob(pattern)):
-            digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
+    for path in hashed_files(root):
+        name = path.relative_to(root).as_posix()
+        digest.update(f"{name}\0{path.stat().st_size}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
+def hashed_files(root: Path = ROOT) -> list[Path]:
+    """The files behind `sources_hash`: code, weights of priors and tables alike."""
+    found = {path for pattern in HASHED for path in root.glob(pattern)}
+    return sorted(path for path in found if path.is_file() and not NOT_HASHED & {*path.parts})
+
+
 def profile() -> str:
-    return os.environ.get("BOOK_PROFILE") or "lite"
+    """The profile whose notebooks the pages show."""
+    return os.environ.get("BOOK_PROFILE") or LITE
 
 
 def configure(app: Sphinx, config: Config) -> None:
     """Set what depends on the machine or the profile."""
     config.nb_execution_cache_path = str(ROOT / "_build" / ".jupyter_cache" / sources_hash())
     config.mathjax_path = "mathjax/tex-chtml.js"
-    if profile() != "lite":
+    if profile() != LITE:
         config.nb_execution_mode = "off"
 
 
 def use_executed(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Show the executed notebook of a batch run in place of the one in the tree."""
-    if profile() == "lite" or not docname.startswith("notebooks/"):
+    """Show the executed notebook of a batch run in place of the one in the tree.
+
+    Raises ExtensionError when there is no finished run of it.
+    """
+    if profile() == LITE or not docname.startswith("notebooks/"):
         return
     name = docname.removeprefix("notebooks/")
     executed = ROOT / "_build" / "runs" / profile() / name / f"{name}.ipynb"
     if not (executed.parent / "record.json").is_file():
         raise ExtensionError(
-            f"no finished run of {name} at profile {profile()!r}: make run PROFILE={profile()} first"
+            f"no finished run of {name} at profile {profile()!r}: "
+            f"make run PROFILE={profile()} first"
         )
     source[0] = executed.read_text(encoding="utf-8")
 
@@ -84,10 +100,8 @@ def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
     spec = find_spec("sphinx-mathjax-offline")
     if error or app.builder.format != "html" or spec is None or spec.origin is None:
         return
-    origin, target = (
-        Path(spec.origin).parent / "static" / "mathjax",
-        Path(app.outdir) / "_static" / "mathjax",
-    )
+    origin = Path(spec.origin).parent / "static" / "mathjax"
+    target = Path(app.outdir) / "_static" / "mathjax"
     for pattern in MATHJAX_FILES:
         for path in origin.glob(pattern):
             copy = target / path.relative_to(origin)
@@ -99,10 +113,11 @@ class RecordRole(SphinxRole):
     """``{record}`RECORD dotted.path | format` ``: one value of a committed record."""
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        """The value as text; what is not there is an error of the build."""
         query, _, form = (part.strip() for part in self.text.partition("|"))
         try:
             text = format(look_up(query), form)
-        except (OSError, KeyError, IndexError, ValueError, TypeError) as error:
+        except (OSError, LookupError, ValueError, TypeError) as error:
             message = self.inliner.reporter.error(
                 f"record {self.text!r}: {error!r}", line=self.lineno
             )
@@ -114,27 +129,21 @@ class ManifestDirective(SphinxDirective):
     """The table of embedded data, from data/manifest.json."""
 
     def run(self) -> list[nodes.Node]:
+        """A line a file."""
         files = json.loads((ROOT / "data" / "manifest.json").read_text(encoding="utf-8"))["files"]
-        lines = [
-            "| Name | Picture | Samples | Source | Licence | SHA-256 |",
-            "|---|---|---|---|---|---|",
-        ]
+        head = ("Name", "Picture", "Samples", "Source", "Licence", "SHA-256")
+        lines = []
         for file in files:
-            cells = (
-                f"`{file['name']}`",
-                file["title"],
-                file["samples"],
-                file["source"],
-                file["licence"],
-            )
-            lines.append("| " + " | ".join(cells) + f" | `{file['sha256'][:16]}` |")
-        return self.parse_text_to_nodes("\n".join(lines))
+            told = [file[field] for field in ("title", "samples", "source", "licence")]
+            lines.append((f"`{file['name']}`", *told, f"`{file['sha256'][:16]}`"))
+        return self.parse_text_to_nodes(str(table(head, lines).data))
 
 
 class ResultsDirective(SphinxDirective):
-    """Counts of verdicts, then a section for each table of the paper, for its figures and for its theory."""
+    """Counts of verdicts, then a section a table of the paper, one for figures, one for theory."""
 
     def run(self) -> list[nodes.Node]:
+        """The table of counts and the sections."""
         groups: dict[str, list[Judged]] = {}
         for row in judged(paper_claims(), committed_records()):
             groups.setdefault(group_of(row.claim.item), []).append(row)
@@ -146,15 +155,18 @@ class ResultsDirective(SphinxDirective):
     def table(
         self, kind: str, head: Sequence[str], rows: Sequence[Sequence[object]]
     ) -> list[nodes.Node]:
-        """A table of the classes "results" and `kind`; a cell that holds a verdict has its name as a class."""
-        holder = nodes.container(
-            "", *self.parse_text_to_nodes(str(table(head, rows).data).replace("+-", "±"))
-        )
+        """A table of the classes "results" and `kind`.
+
+        A cell that holds a verdict has its name as a class.
+        """
+        text = str(table(head, rows).data).replace("+-", "±")
+        holder = nodes.container("", *self.parse_text_to_nodes(text))
         for node in holder.findall(nodes.table):
             node["classes"] += ["results", kind]
-        for entry in (e for body in holder.findall(nodes.tbody) for e in body.findall(nodes.entry)):
-            if entry.astext() in VERDICTS:
-                entry["classes"] += ["verdict", nodes.make_id(entry.astext())]
+        for body in holder.findall(nodes.tbody):
+            for entry in body.findall(nodes.entry):
+                if entry.astext() in VERDICTS:
+                    entry["classes"] += ["verdict", nodes.make_id(entry.astext())]
         return holder.children
 
     def section(self, name: str, rows: Sequence[Judged]) -> nodes.section:
@@ -164,31 +176,29 @@ class ResultsDirective(SphinxDirective):
         return nodes.section("", nodes.title(name, name), *body, ids=[nodes.make_id(name)])
 
     def cells(self, row: Judged) -> tuple[str, ...]:
-        """A claim of a figure or an equation starts with its item; a record that is a chapter's links to it."""
-        claim = (
-            row.claim.claim
-            if row.claim.item.startswith("Table")
-            else f"{row.claim.item}: {row.claim.claim}"
-        )
-        pages = self.env.found_docs
-        links = [
-            f"[{r}](../notebooks/{r})" if f"notebooks/{r}" in pages else f"`{r}`"
-            for r in row.records
-        ]
-        return (
-            claim,
-            row.claim.paper,
-            row.ours,
-            row.profile,
-            row.tolerance,
-            row.verdict,
-            ", ".join(links),
-        )
+        """A line of the page of results.
+
+        The claim of a figure or an equation starts with its item. A record that is a chapter's
+        links to it.
+        """
+        claim = row.claim.claim
+        if not row.claim.item.startswith("Table"):
+            claim = f"{row.claim.item}: {claim}"
+        links = ", ".join(self.link(record) for record in row.records)
+        return claim, row.claim.paper, row.ours, row.profile, row.tolerance, row.verdict, links
+
+    def link(self, record: str) -> str:
+        """A record's name, linked where it is a chapter."""
+        if f"notebooks/{record}" in self.env.found_docs:
+            return f"[{record}](../notebooks/{record})"
+        return f"`{record}`"
 
 
 def group_of(item: str) -> str:
     """The section that an item of the paper stands in."""
-    return item if item.startswith("Table") else "Figures" if item.startswith("Fig.") else "Theory"
+    if item.startswith("Table"):
+        return item
+    return "Figures" if item.startswith("Fig.") else "Theory"
 
 
 def count(rows: Sequence[Judged]) -> tuple[int, ...]:
@@ -205,7 +215,7 @@ def look_up(query: str) -> Any:
     for what is not there, InputError for a verdict.
     """
     name, path = query.split()
-    file = ROOT / "data" / "results" / (name if "/" in name else f"lite/{name}")
+    file = ROOT / "data" / "results" / (name if "/" in name else f"{LITE}/{name}")
     record = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
     keys = path.split(".")
     value: Any = record
@@ -218,6 +228,7 @@ def look_up(query: str) -> Any:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
+    """Tell Sphinx what this extension adds."""
     app.connect("config-inited", configure, priority=900)
     app.connect("source-read", use_executed)
     app.connect("build-finished", copy_mathjax)

@@ -1,7 +1,7 @@
 """Notebook parameters: one vocabulary for all chapters, checked before any work starts.
 
-papermill accepts parameters that a notebook does not have, and values of any type. Every chapter therefore
-hands its variables to `check_parameters` first.
+papermill accepts parameters that a notebook does not have, and values of any type. Every chapter
+therefore hands its variables to `check_parameters` first.
 """
 
 from collections.abc import Mapping
@@ -10,17 +10,23 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from lossless_inr_lite.companion.lists import comma_list
 from lossless_inr_lite.devices import DEVICES
 from lossless_inr_lite.errors import InputError, check_choice
-from lossless_inr_lite.networks import NETWORKS
+from lossless_inr_lite.networks.registry import NETWORKS
 from lossless_inr_lite.training.recipes import RECIPES
+
+__all__ = ["PROFILES", "Vocabulary", "check_parameters", "comma_list"]
 
 PROFILES = ("smoke", "lite", "cpu", "paper")
 NOT_PARAMETERS = {"In", "Out"}  # what IPython itself keeps among the variables
 
 
 class Vocabulary(BaseModel):
-    """Every parameter that a chapter may have, with its range; a chapter declares the ones that it uses."""
+    """Every parameter that a chapter may have, with its range.
+
+    A chapter declares the ones that it uses, and says in a comment what they mean there.
+    """
 
     model_config = ConfigDict(strict=True, validate_assignment=True)
 
@@ -74,23 +80,19 @@ class Vocabulary(BaseModel):
     output_dir: str
 
 
+# The values of these parameters are names that the library knows.
 CHOICES = {"network": list(NETWORKS), "recipe": list(RECIPES), "device": DEVICES}
 
 
 def check_parameters(variables: Mapping[str, Any]) -> SimpleNamespace:
-    """The parameters among a notebook's variables, checked; `variables` is the notebook's `globals()`.
+    """The parameters among a notebook's variables, checked.
 
-    Declared are those with a type in the parameters cell. Raises InputError that names the parameter and what
-    is allowed, for an unknown name (papermill injects it as a plain variable) and for a bad value.
+    `variables` is the notebook's `globals()`. Declared are those with a type in the parameters
+    cell. Raises InputError that names the parameter and what is allowed, for an unknown name
+    (papermill injects it as a plain variable) and for a bad value.
     """
     declared = dict(variables.get("__annotations__", {}))
-    given = {
-        name
-        for name, value in variables.items()
-        if isinstance(value, (str, int, float, list, dict, type(None)))
-        and not name.startswith("_")
-        and name not in NOT_PARAMETERS
-    }
+    given = {name for name, value in variables.items() if _may_be_parameter(name, value)}
     for name in sorted(given - declared.keys()):
         raise InputError(
             f"unknown parameter {name!r}: this notebook has {', '.join(sorted(declared))}"
@@ -98,18 +100,24 @@ def check_parameters(variables: Mapping[str, Any]) -> SimpleNamespace:
     return SimpleNamespace(**{name: _checked(name, variables[name]) for name in declared})
 
 
+def _may_be_parameter(name: str, value: object) -> bool:
+    """Whether papermill may have put this variable there: its values come from YAML."""
+    hidden = name.startswith("_") or name in NOT_PARAMETERS
+    return not hidden and isinstance(value, (str, int, float, list, dict, type(None)))
+
+
 def _checked(name: str, value: object) -> Any:
+    """The value, if it is in the parameter's range; else InputError."""
     if name not in Vocabulary.model_fields:
         raise InputError(
-            f"parameter {name!r} is not in the vocabulary of lossless_inr_lite.companion.parameters: add it there"
+            f"parameter {name!r} is not in the vocabulary of "
+            "lossless_inr_lite.companion.parameters: add it there"
         )
     try:
         setattr(Vocabulary.model_construct(), name, value)
     except ValidationError as error:
         message = error.errors()[0]["msg"].removeprefix("Input ")
         raise InputError(f"parameter {name} is {value!r}: it {message}") from error
-    return (
-        check_choice(f"value of parameter {name}", str(value), CHOICES[name])
-        if name in CHOICES
-        else value
-    )
+    if name in CHOICES:
+        return check_choice(f"value of parameter {name}", str(value), CHOICES[name])
+    return value

@@ -83,6 +83,7 @@ def record_names(profile: str, pattern: str) -> list[str]:
 
 
 def _processor() -> str:
+    """The processor's name where the system tells it, else its architecture."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -92,6 +93,7 @@ def _processor() -> str:
 
 
 def _version(name: str) -> str | None:
+    """The version of an installed package; None for one that is not installed."""
     try:
         return version(name)
     except PackageNotFoundError:
