@@ -77,6 +77,12 @@ class Case:
     tile: int | None = None
     recipe: str = "paper"
 
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> "Case":
+        """The case with these `facts`, as under "case" in its row."""
+        patience = facts["patience"]
+        return cls(**{**facts, "patience": math.inf if patience is None else patience})
+
     def load(self) -> Signal:
         """The signal that is fitted. It is read once, until its file changes."""
         return _load(*self._source)

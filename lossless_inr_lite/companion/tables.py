@@ -77,6 +77,18 @@ def means(rows: Iterable[Row], cost: str) -> dict[str, float]:
     return found
 
 
+def mean_cost(rows: Iterable[Row], method: str, cost: str) -> float:
+    """Mean cost of one method's fits; infinite when one did not arrive, or there is none."""
+    return means(rows, cost).get(method, math.inf)
+
+
+def fits_behind(rows: Iterable[Row], methods: Iterable[str]) -> int:
+    """How many fits a comparison of these methods rests on: 0 when one of them has none."""
+    groups = by_method(rows)
+    counts = [len(groups.get(method, [])) for method in methods]
+    return sum(counts) if all(counts) else 0
+
+
 def quality(row: Row, clock: str) -> Mapping[str, Any] | None:
     """All metrics of one checkpoint; None where a fit did not reach it.
 
@@ -85,7 +97,7 @@ def quality(row: Row, clock: str) -> Mapping[str, Any] | None:
     return row["metrics"] if row["reference"] else row["checkpoints"].get(clock)
 
 
-def _qualities(rows: Iterable[Row], clock: str) -> list[Mapping[str, Any]]:
+def qualities(rows: Iterable[Row], clock: str) -> list[Mapping[str, Any]]:
     """`quality` of the rows that reached the checkpoint."""
     found = [quality(row, clock) for row in rows]
     return [metrics for metrics in found if metrics]
@@ -108,7 +120,7 @@ def quality_table(rows: Iterable[Row], clock: str) -> Markdown:
     )
     lines = []
     for method, group in by_method(rows).items():
-        found = _qualities(group, clock)
+        found = qualities(group, clock)
         if not found:
             lines.append((method, len(group), "not reached", "", "", "", "", ""))
             continue
@@ -133,7 +145,7 @@ def quality_facts(rows: Iterable[Row]) -> dict[str, Any]:
         for method, group in by_method(of_bits(rows, num_bits)).items():
             of_method = facts.setdefault(str(num_bits), {}).setdefault(method, {})
             for clock in CLOCK_NAMES:
-                found = _qualities(group, clock)
+                found = qualities(group, clock)
                 if found:
                     of_method[clock] = _counts(found)
     return facts
