@@ -11,8 +11,8 @@ from lossless_inr_lite.companion.chapters.c10_bit_bias import figures as bias_fi
 from lossless_inr_lite.companion.chapters.c10_bit_bias import study as bit_bias
 from lossless_inr_lite.companion.claims import find_verdict
 from lossless_inr_lite.companion.filmstrip import Filmstrip
+from lossless_inr_lite.companion.media import planes_slider
 from lossless_inr_lite.companion.records import load_record
-from lossless_inr_lite.companion.sliders import planes_slider
 from lossless_inr_lite.companion.study import Case, run_cases
 from lossless_inr_lite.formulations import get_formulation
 from lossless_inr_lite.history import Entry

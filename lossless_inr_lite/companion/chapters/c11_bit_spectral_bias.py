@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 from lossless_inr_lite.companion.claims import Verdict, judge, judge_own
 from lossless_inr_lite.companion.filmstrip import Filmstrip
-from lossless_inr_lite.companion.plots import plain_ticks
+from lossless_inr_lite.companion.plots import frame, panel, plain_ticks
 from lossless_inr_lite.companion.rows import Row
 from lossless_inr_lite.companion.statistics import Correlation, arrival_ranks, rank_correlation
 from lossless_inr_lite.companion.study import Case, film, run_cases
@@ -229,12 +229,11 @@ def spread_of(rows: Iterable[Row]) -> float:
 def frequency_curves(rows: Sequence[Row]) -> Figure:
     """BER of every frequency against iterations, a panel a method; the first picture."""
     first = {method: group[0] for method, group in by_method(rows).items()}
-    figure, panels = plt.subplots(1, len(first), figsize=(11, 3), sharey=True, squeeze=False)
+    figure, panels = frame(1, len(first), (11, 3), sharey=True)
     for axes, (method, row) in zip(panels[0], first.items(), strict=True):
         _frequency_panel(axes, method, row)
     panels[0, 0].set_ylabel("BER")
     panels[0, -1].legend(fontsize=7)
-    figure.tight_layout()
     return figure
 
 
@@ -251,7 +250,7 @@ def _frequency_panel(axes: Axes, method: str, row: Row) -> None:
 
 def arrival_figure(rows: Sequence[Row]) -> Figure:
     """When each frequency came to 1 %, in parts of the method's own mean: means over pictures."""
-    figure, axes = plt.subplots(figsize=(8, 3.6))
+    figure, axes = panel((8, 3.6))
     for method, group in by_method(rows).items():
         late = np.array([arrivals(row) for row in group])
         # Without an arrival in every picture there is no mean.
@@ -262,7 +261,6 @@ def arrival_figure(rows: Sequence[Row]) -> Figure:
     axes.set_xticks(range(len(RUNS)), FREQUENCIES)
     axes.set(xlabel="along the bit axis", ylabel="iterations to 1 %, of the mean")
     axes.legend(fontsize=8)
-    figure.tight_layout()
     return figure
 
 

@@ -25,7 +25,7 @@ from lossless_inr_lite.companion.chapters.c10_bit_bias.study import (
     slowdown,
 )
 from lossless_inr_lite.companion.claims import Verdict, judge, judge_own, slug
-from lossless_inr_lite.companion.plots import COSTS, plain_ticks
+from lossless_inr_lite.companion.plots import COSTS, frame, plain_ticks
 from lossless_inr_lite.companion.rows import Row
 from lossless_inr_lite.companion.statistics import rank_correlation
 from lossless_inr_lite.companion.tables import by_method, table
@@ -49,9 +49,9 @@ def heat_maps(rows: Sequence[Row], clock: str = "iteration", columns: int = 4) -
     The rows are of one picture and seed.
     """
     lines = -(-len(rows) // columns)
-    figure, grid = plt.subplots(
-        lines, columns, figsize=(10, 1.9 * lines), squeeze=False, layout="constrained"
-    )
+    figure, grid = frame(lines, columns, (10, 1.9 * lines))
+    # One colour bar for all panels needs it.
+    figure.set_layout_engine("constrained")
     mesh = None
     for axes, row in zip(grid.flat, rows, strict=False):
         history = _trained(row)
@@ -90,15 +90,12 @@ def _trained(row: Row) -> list[Mapping[str, Any]]:
 
 def plane_courses(rows: Sequence[Row]) -> Figure:
     """BER of every plane against iterations, samples seen and seconds; each method has a line."""
-    figure, grid = plt.subplots(
-        len(rows), len(COSTS), figsize=(10, 2.4 * len(rows)), squeeze=False, sharey=True
-    )
+    figure, grid = frame(len(rows), len(COSTS), (10, 2.4 * len(rows)), sharey=True)
     for panels, row in zip(grid, rows, strict=True):
         for axes, clock in zip(panels, COSTS, strict=True):
             _plane_course(axes, _trained(row), clock)
         panels[0].set_ylabel(f"{row['method']}\nBER", fontsize=8)
     grid[0, 0].legend(fontsize=8, loc="lower left")
-    figure.tight_layout()
     return figure
 
 
@@ -116,9 +113,7 @@ def _plane_course(axes: Axes, history: Sequence[Mapping[str, Any]], clock: str) 
 
 def order_against(rows: Sequence[Row], by: Sequence[Measure] = MEASURES) -> Figure:
     """How late each plane of rearranged pictures was learnt, against its place and roughness."""
-    figure, grid = plt.subplots(
-        len(by), len(ASKED), figsize=(10, 2.9 * len(by)), sharey=True, squeeze=False
-    )
+    figure, grid = frame(len(by), len(ASKED), (10, 2.9 * len(by)), sharey=True)
     for column, (name, method) in enumerate(ASKED.items()):
         kept = rearranged(rows, method)
         for axes, measure in zip(grid[:, column], by, strict=True):
@@ -129,7 +124,6 @@ def order_against(rows: Sequence[Row], by: Sequence[Measure] = MEASURES) -> Figu
             axes.set(xlabel=f"{measure} of the plane", title=title)
     for axes in grid[:, 0]:
         axes.set_ylabel("how late")
-    figure.tight_layout()
     return figure
 
 
