@@ -1,7 +1,8 @@
-"""Tables of the logistic function in whole numbers, the same on every machine.
+"""Tables of the logistic and the exponential function in integers, the same on every machine.
 
-They are computed with `decimal`, whose exponential is correctly rounded by its specification, and not with the
-platform's floats, which may differ in the last digit.
+They are computed with `decimal`, whose exponential is correctly rounded by its specification, and
+not with the platform's floats, which may differ in the last digit. They are part of the format: a
+changed table makes old files unreadable.
 """
 
 from decimal import Decimal, localcontext
@@ -9,53 +10,73 @@ from functools import cache
 
 import numpy as np
 
-PROBABILITY_BITS = 16  # frequencies of a bit are k / 2^16 with 0 < k < 2^16
-LOGIT_BITS = 8  # logits are whole multiples of 2^-8
-LARGEST_LOGIT = (
-    2840  # ln(2^16 - 1) in those units, rounded up: beyond it the frequency no longer changes
-)
+PROBABILITY_BITS = 16  # probabilities of a bit are k / 2^16 with 0 < k < 2^16
+LOGIT_BITS = 8  # logits are multiples of 2^-8
+# ln(2^16 - 1) in units of 2^-8, rounded up: beyond it the probability no longer changes.
+LARGEST_LOGIT = 2840
 MASS_BITS = 40  # the distribution functions of mixtures are multiples of 2^-40
-Z_BITS = 7  # their table has 2^7 entries a unit
-LARGEST_Z = 28  # beyond it the logistic function is 0 or 1 to 40 bits
+Z_BITS = 7  # the table of the logistic distribution function has 2^7 entries per unit
+LARGEST_Z = 28  # beyond it that function is 0 or 1 to 40 bits
+EXPONENTIAL_BITS = 16  # exponentials are multiples of 2^-16
+DIGITS = 30  # decimal digits with which the entries are computed before they are rounded
 
 
 def frequencies(logits: np.ndarray) -> np.ndarray:
-    """Whole logits in units of 2^-8 -> whole probabilities of a 1 in units of 2^-16, from 1 to 2^16 - 1."""
-    return frequency_table()[
-        np.clip(logits, -LARGEST_LOGIT, LARGEST_LOGIT).astype(np.int64) + LARGEST_LOGIT
-    ]
+    """Logits in units of 2^-8 -> probabilities of a 1 in units of 2^-16, from 1 to 2^16 - 1.
+
+    Both are integers; the result is int64 of the same shape.
+
+    >>> frequencies(np.array([-(10**6), 0, 10**6]))
+    array([    1, 32768, 65535])
+    """
+    entries = np.clip(logits, -LARGEST_LOGIT, LARGEST_LOGIT).astype(np.int64) + LARGEST_LOGIT
+    return frequency_table()[entries]
 
 
 @cache
 def frequency_table() -> np.ndarray:
-    """round(2^16 sigmoid(i / 2^8)) for i from -LARGEST_LOGIT to LARGEST_LOGIT, int64, never 0 or 2^16."""
-    half = [
-        _logistic(Decimal(i) / 2**LOGIT_BITS, PROBABILITY_BITS) for i in range(LARGEST_LOGIT + 1)
-    ]
+    """round(2^16 sigmoid(i / 2^8)) for i from -LARGEST_LOGIT to LARGEST_LOGIT, int64.
+
+    No entry is 0 or 2^16: every bit stays possible.
+    """
+    steps = range(LARGEST_LOGIT + 1)
+    half = [_logistic(Decimal(i) / 2**LOGIT_BITS, PROBABILITY_BITS) for i in steps]
     upper = np.minimum(half, 2**PROBABILITY_BITS - 1)
-    return np.concatenate([2**PROBABILITY_BITS - upper[:0:-1], upper])
+    lower = 2**PROBABILITY_BITS - upper[:0:-1]
+    return np.concatenate([lower, upper])
 
 
 @cache
 def logistic_table() -> np.ndarray:
-    """round(2^40 sigmoid(i / 2^7)) for i from -LARGEST_Z 2^7 to LARGEST_Z 2^7, and its last entry twice; int64."""
-    half = [_logistic(Decimal(i) / 2**Z_BITS, MASS_BITS) for i in range(LARGEST_Z * 2**Z_BITS + 1)]
-    return np.array([2**MASS_BITS - h for h in half[:0:-1]] + half + half[-1:], dtype=np.int64)
+    """round(2^40 sigmoid(i / 2^7)) for i from -LARGEST_Z 2^7 to LARGEST_Z 2^7, int64.
+
+    The last entry stands there twice, so that every entry has one behind it to interpolate to.
+    """
+    steps = range(LARGEST_Z * 2**Z_BITS + 1)
+    upper = [_logistic(Decimal(i) / 2**Z_BITS, MASS_BITS) for i in steps]
+    lower = [2**MASS_BITS - entry for entry in upper[:0:-1]]
+    return np.array([*lower, *upper, upper[-1]], dtype=np.int64)
 
 
 @cache
 def exponential_table(bits: int, largest: int) -> np.ndarray:
     """round(2^16 exp(i / 2^bits)) for i from -largest to largest, int64."""
     with localcontext() as context:
-        context.prec = 30
-        steps = range(-largest, largest + 1)
-        return np.array(
-            [int((Decimal(i) / 2**bits).exp() * 2**16 + Decimal("0.5")) for i in steps],
-            dtype=np.int64,
-        )
+        context.prec = DIGITS
+        entries = [
+            _rounded((Decimal(i) / 2**bits).exp() * 2**EXPONENTIAL_BITS)
+            for i in range(-largest, largest + 1)
+        ]
+    return np.array(entries, dtype=np.int64)
 
 
 def _logistic(x: Decimal, bits: int) -> int:
+    """round(2^bits sigmoid(x))."""
     with localcontext() as context:
-        context.prec = 30
-        return int(2**bits / (1 + (-x).exp()) + Decimal("0.5"))
+        context.prec = DIGITS
+        return _rounded(2**bits / (1 + (-x).exp()))
+
+
+def _rounded(x: Decimal) -> int:
+    """The nearest integer of a positive number; halves go up. Uses the precision around it."""
+    return int(x + Decimal("0.5"))

@@ -8,14 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from lossless_inr_lite.codec.adaptation import adapted, learn_side
+from lossless_inr_lite.codec.adaptation import adapted
 from lossless_inr_lite.codec.bit_streams import BitMeter
 from lossless_inr_lite.codec.coding import decode, encode
 from lossless_inr_lite.codec.container import parse
 from lossless_inr_lite.codec.coordinate_prior import CoordinatePrior
-from lossless_inr_lite.codec.learning import SMALL_SETS, Plan, learn
+from lossless_inr_lite.codec.learning import (
+    SMALL_SETS,
+    CoordinateRecipe,
+    fit_picture,
+    learn_prior,
+    learn_side,
+    sides_of,
+)
 from lossless_inr_lite.codec.priors import prior_bytes
-from lossless_inr_lite.codec.single_picture import fit_picture, sides_of, total_bits
+from lossless_inr_lite.codec.single_picture import total_bits
 from lossless_inr_lite.companion.chapters.c15_lossless_compression.standard_codecs import (
     CODECS,
     mosaic,
@@ -116,7 +123,9 @@ def bits_of(prior: CoordinatePrior, pictures: np.ndarray) -> np.ndarray:
     return meter.lengths.reshape(*pictures.shape, 8)
 
 
-def ablation(training: np.ndarray, coded: np.ndarray, plan: Plan) -> dict[str, dict[str, Any]]:
+def ablation(
+    training: np.ndarray, coded: np.ndarray, plan: CoordinateRecipe
+) -> dict[str, dict[str, Any]]:
     """Bits a pixel of `coded` as the network is told more: see STEPS. Only what is sent is learnt from `coded`.
 
     "+ adaptation" is level 2: its bytes count. The last is "+ neighbours" without the coordinates.
@@ -126,14 +135,16 @@ def ablation(training: np.ndarray, coded: np.ndarray, plan: Plan) -> dict[str, d
     for step, offsets, prefix in zip(
         STEPS, ([], [], SMALL_SETS), ("none", "bits", "table"), strict=False
     ):
-        prior = learn(training, replace(plan, offsets=offsets, prefix=prefix))
+        prior = learn_prior(training, replace(plan, offsets=offsets, prefix=prefix))
         rows[step] = _told(prior, coded, 0)
     assert prior is not None
     side = learn_side(prior, coded[..., None].astype(np.uint32), 8)
     changed = adapted(prior, side)
     assert isinstance(changed, CoordinatePrior)
     rows[STEPS[3]] = _told(changed, coded, len(side))
-    rows[STEPS[4]] = _told(learn(training, replace(plan, offsets=SMALL_SETS, waves=())), coded, 0)
+    rows[STEPS[4]] = _told(
+        learn_prior(training, replace(plan, offsets=SMALL_SETS, waves=())), coded, 0
+    )
     return rows
 
 
@@ -149,12 +160,12 @@ def _told(prior: CoordinatePrior, coded: np.ndarray, sent: int) -> dict[str, Any
 
 
 def sizes(
-    training: np.ndarray, coded: np.ndarray, plan: Plan, widths: Sequence[int]
+    training: np.ndarray, coded: np.ndarray, plan: CoordinateRecipe, widths: Sequence[int]
 ) -> list[dict[str, Any]]:
     """Rate against network size: the same prior at several widths, alone and with its weights shared by the set."""
     rows = []
     for width in widths:
-        row = _told(learn(training, replace(plan, hidden=(width, width, width))), coded, 0)
+        row = _told(learn_prior(training, replace(plan, hidden=(width, width, width))), coded, 0)
         rows.append(
             row
             | {"width": width, "with_weights": row["bpp"] + 8 * row["weights_bytes"] / coded.size}
