@@ -1,38 +1,56 @@
-"""Copy the records (and the README's picture) of the last run of a profile to data/results, to be committed.
+"""Copy the records of the last run of a profile to data/results, to be committed.
 
-``python workflow/keep_records.py [PROFILE]``: of lite, the default, every chapter has to have one; of the others
-those that have are kept.
+``python workflow/keep_records.py [PROFILE]``
+
+The README's picture goes with them. Of lite, the default, every chapter has to have a record. Of
+the other profiles, those that are there are kept.
 """
 
 import shutil
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 from lossless_inr_lite.companion.parameters import PROFILES
 from lossless_inr_lite.companion.paths import NOTEBOOKS, RESULTS, RUNS
-from lossless_inr_lite.errors import check_choice
+from lossless_inr_lite.errors import InputError, check_choice
 
-KEPT = {"record.json": ".json", "errors.png": ".png"}
+DEFAULT_PROFILE = "lite"
+RECORD = "record.json"
+# Files of a run's folder, and the suffixes that follow the chapter's name in data/results.
+SUFFIXES = {RECORD: ".json", "errors.png": ".png"}
+MISSING = 1
+BAD_INPUT = 2
 
 
-def main() -> int:
-    """Copy what is there; exit 1 and say so when a chapter has no record."""
-    profile = check_choice("profile", (sys.argv[1:] or ["lite"])[0], list(PROFILES))
-    target, missing = RESULTS / profile, []
+def main(arguments: Sequence[str]) -> int:
+    """Copy what is there. Exit 1 and say so when a chapter has no record, 2 for a bad profile."""
+    profile = arguments[0] if arguments else DEFAULT_PROFILE
+    try:
+        check_choice("profile", profile, list(PROFILES))
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return BAD_INPUT
+    target = RESULTS / profile
     target.mkdir(parents=True, exist_ok=True)
-    for notebook in sorted(NOTEBOOKS.glob("*.ipynb")):
-        run = RUNS / profile / notebook.stem
-        for name, suffix in KEPT.items():
-            if (run / name).is_file():
-                shutil.copyfile(run / name, target / (notebook.stem + suffix))
-            elif name == "record.json" and profile == "lite":
-                missing.append(notebook.stem)
-    if missing:
+    chapters = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
+    without = [name for name in chapters if not keep(RUNS / profile / name, target)]
+    if profile == DEFAULT_PROFILE and without:
         print(
-            f"no record of a lite run: {', '.join(missing)}: make run PROFILE=lite first",
+            f"no record of a lite run: {', '.join(without)}: make run PROFILE=lite first",
             file=sys.stderr,
         )
-    return 1 if missing else 0
+        return MISSING
+    return 0
+
+
+def keep(run: Path, target: Path) -> bool:
+    """Copy the files of one chapter's run; false when there is no record among them."""
+    for name, suffix in SUFFIXES.items():
+        if (run / name).is_file():
+            shutil.copyfile(run / name, target / f"{run.name}{suffix}")
+    return (run / RECORD).is_file()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
