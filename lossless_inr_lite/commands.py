@@ -40,8 +40,7 @@ def fit_command(
     from lossless_inr_lite.storage.certify import allowed_seconds, certify, check_output, save
     from lossless_inr_lite.storage.fitted import Fit
     from lossless_inr_lite.training.budget import Budget
-    from lossless_inr_lite.training.fit import fit
-    from lossless_inr_lite.training.long_sound import fit_long, forget_parts, is_long
+    from lossless_inr_lite.training.fit import fit, forget_parts
     from lossless_inr_lite.training.recipes import get_recipe
 
     check_output(output)
@@ -53,18 +52,15 @@ def fit_command(
         _check_packable(complete, source.spec)
     parts = Path(f"{output}.parts")
     try:
-        budget = Budget(max_iterations, max_seconds)
-        bounded = max_iterations is not None or options["chunk_samples"] is not None
-        if recipe == "fast" and not bounded and is_long(source, architecture):
-            kept = {name: value for name, value in options.items() if name != "chunk_samples"}
-            chosen = {n: v for n, v in vars(architecture).items()}
-            result = fit_long(source, parts, max_seconds=max_seconds, **chosen, **kept)
-        else:
-            result = fit(source, architecture, recipe, budget, certify=False, **options)
-    except KeyboardInterrupt:
-        if parts.is_dir():
-            print(f"finished tiles are kept in {parts}: the same command goes on", file=sys.stderr)
-        raise
+        result = fit(
+            source,
+            architecture,
+            recipe,
+            Budget(max_iterations, max_seconds),
+            resume_dir=parts,
+            certify=False,
+            **options,
+        )
     except DivergedError as error:
         kept = ""
         if isinstance(error.best, Fit):
@@ -78,6 +74,8 @@ def fit_command(
     save(result, output)
     if result.lossless:
         forget_parts(parts)
+    elif parts.is_dir():
+        print(f"finished tiles are kept in {parts}: the same command goes on", file=sys.stderr)
     print(_summary(result, output))
     return DONE if result.lossless else BUDGET_ENDED
 

@@ -12,8 +12,9 @@ from lossless_inr_lite.architecture import Architecture
 from lossless_inr_lite.formulations import get_formulation
 from lossless_inr_lite.model import build_model
 from lossless_inr_lite.networks.registry import num_parameters
-from lossless_inr_lite.training.fast import Fast, _Wave
+from lossless_inr_lite.training.fast import Fast
 from lossless_inr_lite.training.recipes import FAST, default_tile, parameter_budget
+from lossless_inr_lite.training.tile_batch import TileBatch
 
 
 def photo(name, num_bits, size, seed=0):
@@ -161,16 +162,17 @@ def test_a_budget_keeps_the_best_networks(tmp_path, iterations):
 @pytest.mark.parametrize("damage", [0.0, float("nan")])
 def test_a_collapsed_network_goes_back_to_its_last_good_weights(monkeypatch, damage):
     """The weights of one network are destroyed in the middle of the run; the run still arrives."""
-    original, hit = _Wave.examine, []
+    original, hit = TileBatch.examine, []
 
-    def examine(self, error, loss, pick, generator):
+    def examine(self, error, loss, pick):
         if self.steps >= 40 and not hit:
             hit.append(self.steps)
-            self.weights[0] = damage
-            self.first[0], self.second[0] = damage, abs(damage)
-        original(self, error, loss, pick, generator)
+            self.weights.current[0] = damage
+            self.adam.first_moment[0] = damage
+            self.adam.second_moment[0] = abs(damage)
+        original(self, error, loss, pick)
 
-    monkeypatch.setattr(_Wave, "examine", examine)
+    monkeypatch.setattr(TileBatch, "examine", examine)
     fit = lil.fit(lil.load_image("astronaut", size=64), certify=False, max_seconds=60)
     assert hit
     assert fit.stopped == "lossless"

@@ -18,6 +18,7 @@ from lossless_inr_lite.signals.bits import bit_planes, from_words, join_planes, 
 from lossless_inr_lite.signals.embedded import installed
 from lossless_inr_lite.signals.metrics import sound_metrics
 from lossless_inr_lite.training import fast
+from lossless_inr_lite.training.parts import PartsFolder
 
 
 def sound(length, seed=0, channels=1):
@@ -184,16 +185,29 @@ def test_python_and_the_command_line_end_with_the_same_weights(tmp_path, two_at_
     assert both[0].iterations == both[1].iterations
 
 
-def test_the_command_line_fits_long_sound_and_gives_it_back(tmp_path, two_at_once, capsys):
+def test_an_interrupted_command_goes_on(tmp_path, two_at_once, capsys, monkeypatch):
+    original = PartsFolder.write
+
+    def write(self, number, tiles, batch):
+        original(self, number, tiles, batch)
+        if number == 1:
+            raise KeyboardInterrupt
+
     signal = sound(200)
     source = str(tmp_path / "s.wav")
     write_audio(source, signal.samples, 16, 8000, "PCM_16")
     out = tmp_path / "s.safetensors"
     parts = tmp_path / "s.safetensors.parts"
     command = ["fit", source, "-o", str(out), "--tile", "40"]
-    assert main([*command, "--max-iterations", "180"]) == 3
-    assert "finished tiles are kept" in capsys.readouterr().err
-    assert 0 < len(list(parts.iterdir())) < 3
+    with monkeypatch.context() as patch:
+        patch.setattr(PartsFolder, "write", write)
+        assert main(command) == 3
+    printed = capsys.readouterr()
+    assert "NOT lossless (interrupted)" in printed.out
+    assert "finished tiles are kept" in printed.err
+    kept = sorted(path.name for path in parts.iterdir())
+    assert kept == ["batch-00000.safetensors", "batch-00001.safetensors"]
+    assert lil.read_model(out)[1].wrong_bits > 0
     assert main(command) == 0
     assert not parts.exists()
     assert main(["verify", str(out), source]) == 0

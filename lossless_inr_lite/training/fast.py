@@ -3,379 +3,231 @@
 What makes it fast (chapter "Fast fitting" takes one ingredient away at a time):
 
 - an output layer that learns much faster than the others, where SIREN's single rate starves it;
-- an exponential average of the weights, which is what is tested and kept, and a rate that falls, for each network, only
-  when the error no longer does *and* the average is clearly better than the weights, so that what is left is noise;
+- an exponential average of the weights, which is what is tested and kept, and a rate that falls,
+  for each network, only when the error no longer does *and* the average is clearly better than the
+  weights, so that what is left is noise;
 - mini-batches, two wide hidden layers rather than five narrow ones, and tiles;
 - a network whose bits are all right, with a margin, leaves.
 
-And what makes it safe: a network that collapses goes back to its last good weights, one that never starts to learn
-gets new ones, both at half the rate. A short memory of Adam's second moment, growing batches and a warm-up cost
-nothing; where a network has room to spare they gain nothing either.
+And what makes it safe: a network that collapses goes back to its last good weights, one that is not
+learning gets new ones, both at half the rate. A short memory of Adam's second moment, growing
+batches and a warm-up cost nothing; where a network has room to spare they gain nothing either.
+
+Tiles train TILES_AT_ONCE at a time (`TileBatch` tells the life of a tile). Batches take turns, so
+that tiles that cannot be learned do not keep the others from their turn.
 """
 
 import math
-from dataclasses import dataclass, replace
+import statistics
+from collections import deque
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.func import functional_call
 from tqdm import tqdm
 
-from lossless_inr_lite.architecture import Architecture
-from lossless_inr_lite.history import Entry
-from lossless_inr_lite.networks.registry import build_network
-from lossless_inr_lite.training.memory import full_batch_memory
-from lossless_inr_lite.training.run import NamedWeights as Weights
-from lossless_inr_lite.training.run import Run
+from lossless_inr_lite.errors import DivergedError
+from lossless_inr_lite.formulations import Formulation
+from lossless_inr_lite.signals import SignalSpec
+from lossless_inr_lite.training.memory import tiles_memory
+from lossless_inr_lite.training.parts import FinishedBatch, PartsFolder
+from lossless_inr_lite.training.run import Costs, Run
+from lossless_inr_lite.training.tile_batch import FastNumbers, TileBatch
+from lossless_inr_lite.training.tile_networks import BestTiles, TileNetworks
 
-WAVE = 16  # networks that train at once: few enough for a processor's cache
-EXAMINED = 128  # samples on which the averages are looked at after an epoch
-DECIDED_AT_ONCE = 65536  # samples of all networks together, which bounds the memory of measuring
-EVALUATION_SHARE = 0.1  # of the time may go into measuring
+TILES_AT_ONCE = 16
+"""Networks that train at once: few enough for a processor's cache."""
+
+EVALUATION_SHARE = 0.1
+"""Of the time that may go into measuring."""
+
+PATIENCE = 4
+"""A turn ends after this many times the epochs that the typical tile of the batch has taken."""
+
+LEAST_TURN = 50
+"""Epochs that a turn lasts at least, if the budget allows."""
+
+UNTRAINED_LOSS = math.log(2)
 
 
 @dataclass(frozen=True)
-class Fast:
-    """The numbers of the recipe. Rates are for weights that multiply the sine's argument directly.
-
-    The rate of a network is min(`largest_rate`, `rate_scale` / (hidden layers * sqrt(width))).
-    """
-
-    rate_scale: float = 0.5
-    largest_rate: float = 0.03
-    output_rate: float = 0.1
-    betas: tuple[float, float] = (0.9, 0.95)
-    averaging: float = 0.95
-    warm_up: int = 20  # steps
-    steps_per_epoch: int = 8  # at the start
-    batch: tuple[int, int] = (
-        32,
-        2048,
-    )  # smallest and largest number of samples a step at the start
-    decay: float = 0.7  # of the rate, on a noise floor
-    grow_at: float = 0.5  # median rate, as a share of the first, at which batches and rates double
-    lowest_rate: float = 0.1  # as a share of the first
-    improvement: float = 0.95  # an error below this share of the best is progress
-    noise: float = (
-        0.5  # an average with less than this share of the weights' errors shows a noise floor
-    )
-    restart_after: int = 30  # epochs at the lowest rate
-    hopeless_after: int = 25  # epochs without having learned anything
-    stale_after: int = 150  # epochs without progress
-    margin: float = 0.01  # smallest |logit| that counts as right
+class Fast(FastNumbers):
+    """The recipe: see this module, and `FastNumbers` for its numbers."""
 
     def train(self, run: Run, bar: "tqdm[Any]") -> str:
-        """Fit all networks, WAVE at a time, until lossless or out of budget; return why it stopped."""
-        generator = torch.Generator().manual_seed(run.plan.seed)
-        whole, loss = _Whole(run), math.log(2)
-        whole.observe(run, loss)
-        for start in range(0, run.codes.shape[0], WAVE):
-            wave = _Wave(self, run, whole, slice(start, start + WAVE))
-            while len(wave.ids):
-                loss = wave.epoch(generator)
-                whole.keep_if_better(run, wave, loss)
-                wrong, done = (
-                    int(whole.wrong.sum()),
-                    f"{whole.right}/{len(whole.wrong)} networks done",
-                )
-                bar.set_postfix_str(
-                    f"BER {wrong / run.model.spec.total_bits:.2e}, {wrong} wrong bits, {done}"
-                )
-                bar.update()
-                if len(wave.ids) and (why := run.ended()):
-                    whole.keep_if_better(run, wave, loss, now=True)
-                    return why
-        run.keep(whole.observe(run, loss), whole.views(whole.weights))
-        return "lossless"
+        """Fit all tiles until lossless or out of budget, and return why it stopped."""
+        return _Training(self, run, bar).train()
 
     def num_batches(self, groups: int) -> int:
-        return -(-groups // WAVE)
+        """Return how many batches of tiles take turns."""
+        return math.ceil(groups / TILES_AT_ONCE)
 
-    def memory(self, network: Any, formulation: Any, spec: Any, chunk: int) -> int:
-        return full_batch_memory(network, formulation, spec, chunk)
-
-    def rates(self, architecture: Architecture, scales: dict[str, float]) -> dict[str, float]:
-        """The rate of every weight; `scales` are the network's own relative ones, 0 for its output layer."""
-        size = architecture.hidden_layers * math.sqrt(architecture.hidden_features)
-        rate = min(self.largest_rate, self.rate_scale / size)
-        return {name: rate * scale if scale else self.output_rate for name, scale in scales.items()}
+    def memory(
+        self, network: torch.nn.Module, formulation: Formulation, spec: SignalSpec, chunk: int
+    ) -> int:
+        """Return an estimate of the bytes that training takes at its peak."""
+        return tiles_memory(network, formulation, spec, TILES_AT_ONCE, max(self.batch))
 
 
-class _Whole:
-    """All networks of the run: the flat weights (G, P) with the fewest wrong bits so far, and what they decide."""
+class _Training:
+    """One fit: batches of tiles that take turns, and the best weights of every tile."""
 
-    def __init__(self, run: Run) -> None:
-        parameters = dict(run.network.named_parameters())
-        self.shapes = {name: p.shape[1:] for name, p in parameters.items()}
-        self.weights = torch.cat([p.detach().flatten(1) for p in parameters.values()], dim=1)
-        start, _ = run.model.decode(device=run.device)
-        self.codes = torch.from_numpy(run.model.formulation.codes(start, run.model.spec)).to(
-            run.device
-        )
-        self.wrong = _wrong_bits(self.codes, run.codes)
-        self.right = 0
-        self.spent = 0.0  # seconds of measuring
+    def __init__(self, numbers: Fast, run: Run, bar: "tqdm[Any]") -> None:
+        self.numbers = numbers
+        self.run = run
+        self.bar = bar
+        self.parts: PartsFolder | None = None
+        if run.plan.resume_dir is not None:
+            num_batches = numbers.num_batches(len(run.codes))
+            self.parts = PartsFolder(run.plan.resume_dir, run, asdict(numbers), num_batches)
+        self.networks = TileNetworks(run)
+        self.best = BestTiles(run, self.networks)
+        self.loss = UNTRAINED_LOSS
+        self.seconds_of_measuring = 0.0
 
-    def views(self, flat: Tensor) -> Weights:
-        """(g, P) -> named weights (g, ...), without copies; their gradient is one concatenation."""
-        parts = flat.split([shape.numel() for shape in self.shapes.values()], dim=1)
-        return {
-            name: part.unflatten(1, shape)
-            for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
-        }
+    def train(self) -> str:
+        """Give turns to all batches until every tile is right; return why it stopped.
 
-    def fresh(self, run: Run, count: int, generator: torch.Generator) -> Tensor:
-        """Flat weights (count, P) of new networks."""
-        chosen, problem = run.model.architecture, run.model.formulation.problem(run.model.spec)
-        seed = int(torch.randint(2**62, (), generator=generator))
-        network = build_network(
-            chosen.network,
-            replace(problem, groups=count),
-            chosen.hidden_features,
-            chosen.hidden_layers,
-            seed,
-            chosen.options,
-        )
-        return torch.cat([p.detach().flatten(1) for p in network.parameters()], dim=1).to(
-            self.weights.device
-        )
-
-    def take(self, ids: Tensor, weights: Tensor, codes: Tensor, wrong: Tensor) -> None:
-        """Keep these networks' weights and decisions."""
-        self.weights[ids], self.codes[ids], self.wrong[ids] = weights, codes, wrong
-
-    def keep_if_better(self, run: Run, wave: "_Wave", loss: float, now: bool = False) -> None:
-        """Now and then, decide every bit with the averages and keep those networks that have fewer wrong than ever."""
-        if not len(wave.ids) or (self.spent > EVALUATION_SHARE * run.seconds and not now):
-            return
-        started = run.seconds
-        codes, _ = wave.decide(wave.average)
-        wrong = _wrong_bits(codes, wave.codes)
-        better = wrong < self.wrong[wave.ids]
-        self.take(wave.ids[better], wave.average[better], codes[better], wrong[better])
-        self.observe(run, loss)
-        self.spent += run.seconds - started
-
-    def observe(self, run: Run, loss: float) -> Entry:
-        """Add a row to the run's history for the weights that would be saved now."""
-        return run.observe(loss, self.codes.cpu().numpy(), lambda: self.views(self.weights))
-
-
-class _Wave:
-    """The networks in training: every tensor has one row a network, and rows leave together."""
-
-    ROWS = (
-        "codes",
-        "ids",
-        "weights",
-        "average",
-        "good",
-        "first",
-        "second",
-        "best",
-        "start",
-        "good_error",
-        "rate",
-        "first_loss",
-        "best_loss",
-        "cap",
-        "age",
-        "low",
-        "sick",
-        "stale",
-    )
-
-    def __init__(self, plan: Fast, run: Run, whole: _Whole, part: slice) -> None:
-        self.plan, self.run, self.whole = plan, run, whole
-        self.codes = run.codes[part]
-        self.ids = torch.arange(len(run.codes), device=run.device)[part]
-        self.weights = whole.weights[part].clone()
-        self.average, self.good = self.weights.clone(), self.weights.clone()
-        self.first, self.second = torch.zeros_like(self.weights), torch.zeros_like(self.weights)
-        ones = torch.ones(len(self.ids), device=run.device)
-        self.best, self.start, self.good_error = (
-            ones.clone(),
-            ones.clone(),
-            ones.clone(),
-        )  # shares of wrong decisions
-        self.first_loss, self.best_loss = ones.clone(), ones.clone()
-        self.rate, self.cap = (
-            ones.clone(),
-            ones.clone(),
-        )  # the rate as a share of the first, and its limit
-        # epochs: in all, at the lowest rate, far off, and without progress
-        self.age, self.low, self.sick, self.stale = ones * 0, ones * 0, ones * 0, ones * 0
-        scales = run.network.rate_scales() if hasattr(run.network, "rate_scales") else {}  # type: ignore[operator]
-        rates = plan.rates(
-            run.model.architecture, {name: float(scales.get(name, 1.0)) for name in whole.shapes}
-        )
-        self.rates = torch.cat(
-            [torch.full((shape.numel(),), rates[name]) for name, shape in whole.shapes.items()]
-        )
-        self.rates = self.rates.to(run.device)
-        samples = run.coordinates.shape[1]
-        smallest, largest = plan.batch
-        self.batch = min(samples, max(smallest, min(largest, -(-samples // plan.steps_per_epoch))))
-        self.steps = self.broken = 0
-
-    def epoch(self, generator: torch.Generator) -> float:
-        """Every sample once in random order, then a look at each network; return the mean loss."""
-        samples = self.run.coordinates.shape[1]
-        order = torch.randperm(samples, generator=generator).to(self.run.device)
-        wrong, loss = torch.zeros_like(self.rate), torch.zeros_like(self.rate)
-        for pick in order.split(self.batch):
-            missed, losses = self.step(pick)
-            wrong += missed
-            loss += losses
-        decisions = samples * self.codes.shape[2]
-        self.broken = 0 if torch.isfinite(loss).any() else self.broken + 1
-        if self.broken == 3:  # going back to good weights did not help any network
-            self.run.check_finite(math.nan)
-        self.examine(wrong / decisions, loss / decisions, order[:EXAMINED], generator)
-        return float(loss.nanmean()) / decisions
-
-    def step(self, pick: Tensor) -> tuple[Tensor, Tensor]:
-        """One update of every network; its wrong decisions on these samples before it, and its summed loss."""
-        levels = 2**self.run.digit_bits - 1
-        codes, loss_of = self.codes[:, pick], self.run.model.loss
-        leaf = self.weights.requires_grad_()
-        outputs = self.outputs(leaf, pick)
-        losses = loss_of.function(outputs, codes.to(torch.float32) / levels)
-        (gradient,) = torch.autograd.grad(losses.sum() / len(pick), leaf)
-        self.weights = leaf.detach()
-        self.steps += 1
-        self.adam(gradient)
-        self.run.count(len(pick), len(self.ids))
-        wrong = (loss_of.codes(outputs.detach(), self.run.digit_bits) != codes).sum((1, 2))
-        return wrong, losses.detach().sum((1, 2))
-
-    def adam(self, gradient: Tensor) -> None:
-        """Adam with one rate a network and layer, then the exponential average of the weights."""
-        plan, (beta1, beta2) = self.plan, self.plan.betas
-        self.first.lerp_(gradient, 1 - beta1)
-        self.second.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
-        size = (
-            math.sqrt(1 - beta2**self.steps)
-            / (1 - beta1**self.steps)
-            * min(1.0, self.steps / plan.warm_up)
-        )
-        direction = self.second.sqrt().add_(1e-8).reciprocal_().mul_(self.first)
-        self.weights.addcmul_(direction, self.rate[:, None] * self.rates, value=-size)
-        self.average.lerp_(
-            self.weights, 1 - min(plan.averaging, (1 + self.steps) / (10 + self.steps))
-        )
-
-    def outputs(self, flat: Tensor, pick: Tensor) -> Tensor:
-        """(g, samples, out) of the networks with these flat weights."""
-        return functional_call(
-            self.run.network,
-            self.whole.views(flat),
-            (self.run.coordinates[:, pick].to(flat.dtype),),
-        )
-
-    @torch.no_grad()
-    def decide(self, flat: Tensor) -> tuple[Tensor, Tensor]:
-        """Codes (g, S, out) of all samples, and each network's smallest margin."""
-        loss, bits = self.run.model.loss, self.run.digit_bits
-        samples = torch.arange(self.run.coordinates.shape[1], device=self.ids.device)
-        codes, margins = [], []
-        for part in samples.split(max(1, DECIDED_AT_ONCE // len(flat))):
-            outputs = self.outputs(flat, part)
-            codes.append(loss.codes(outputs, bits).to(self.codes.dtype))
-            margins.append(loss.margins(outputs, bits).amin((1, 2)))
-        return torch.cat(codes, dim=1), torch.stack(margins).amin(0)
-
-    @torch.no_grad()
-    def examine(
-        self, error: Tensor, loss: Tensor, pick: Tensor, generator: torch.Generator
-    ) -> None:
-        """Once an epoch: adapt rates and batches, renew what collapsed or never learned, let go what is done."""
-        plan, rule, bits = self.plan, self.run.model.loss, self.run.digit_bits
-        averaged = self.outputs(self.average, pick)
-        missed = (rule.codes(averaged, bits) != self.codes[:, pick]) | (
-            rule.margins(averaged, bits) < plan.margin
-        )
-        missed = missed.sum((1, 2))
-        self.age += 1
-        self.start = torch.where(self.age == 1, error, self.start)
-        self.first_loss = torch.where(self.age == 1, loss, self.first_loss)
-        self.best_loss = torch.where(self.age == 1, loss, torch.fmin(loss, self.best_loss))
-        progress = error < plan.improvement * self.best
-        self.best = torch.where(progress, error, self.best)
-        self.stale = torch.where(progress, 0.0, self.stale + 1)
-        self._adapt(~progress & (missed < plan.noise * error * averaged[0].numel()))
-        self._renew(error, loss, missed > 0, generator)
-        self._release(missed == 0, error == 0)
-
-    def _adapt(self, noisy: Tensor) -> None:
-        """Lower the rate of networks on a noise floor; double the batches when most have come down; lift the stuck."""
-        plan, samples = self.plan, self.run.coordinates.shape[1]
-        self.rate = torch.where(
-            noisy, (self.rate * plan.decay).clamp(min=plan.lowest_rate), self.rate
-        )
-        if self.batch < samples and float((self.rate / self.cap).median()) <= plan.grow_at:
-            self.batch = min(samples, 2 * self.batch)
-            self.rate = torch.minimum(2 * self.rate, self.cap)
-        self.low = torch.where(self.rate <= plan.lowest_rate, self.low + 1, 0.0)
-        stuck = self.low >= plan.restart_after
-        self.rate[stuck], self.low[stuck] = 0.5, 0.0
-
-    def _renew(
-        self, error: Tensor, loss: Tensor, missed: Tensor, generator: torch.Generator
-    ) -> None:
-        """Collapsed (back half-way to its first loss for 3 epochs, or not finite): the last good weights.
-
-        Hopeless (after many epochs hardly better than after the first, or no better for many more): new random ones.
+        A batch that diverges gives up its turns. DivergedError is raised when no other is left.
         """
-        plan = self.plan
-        self.sick = torch.where(loss > (self.best_loss + self.first_loss) / 2, self.sick + 1, 0.0)
-        unlearned = (self.age >= plan.hopeless_after) & (self.best > 0.75 * self.start)
-        hopeless = (unlearned | (self.stale >= plan.stale_after)) & missed
-        ill = (self.sick >= 3) | ~torch.isfinite(self.weights.sum(1)) | hopeless
-        if hopeless.any():
-            self.good[hopeless] = self.whole.fresh(self.run, int(hopeless.sum()), generator)
-            self.age[hopeless], self.best[hopeless], self.good_error[hopeless] = 0.0, 1.0, 1.0
-            self.stale[hopeless] = 0.0
-        if ill.any():
-            self.weights[ill], self.average[ill] = self.good[ill], self.good[ill]
-            self.first[ill], self.second[ill], self.sick[ill] = (
-                0.0,
-                self.second[ill].nan_to_num(0.0, 0.0, 0.0),
-                0.0,
+        try:
+            return self._take_turns()
+        except KeyboardInterrupt:
+            # What was released since the last look is among the best too.
+            self.best.observe(self.run, self.loss)
+            raise
+
+    def _take_turns(self) -> str:
+        every_tile = torch.arange(len(self.best), device=self.run.device)
+        batches = enumerate(every_tile.split(TILES_AT_ONCE))
+        waiting = deque(pair for pair in batches if not self._take_earlier(*pair))
+        set_aside: deque[TileBatch] = deque()
+        diverged: DivergedError | None = None
+        self.best.observe(self.run, self.loss)
+        while waiting or set_aside:
+            if waiting:
+                number, tiles = waiting.popleft()
+                batch = TileBatch(self.numbers, self.run, self.best, number, tiles)
+            else:
+                batch = set_aside.popleft()
+            try:
+                why = self._give_turn(batch, len(waiting) + len(set_aside))
+            except DivergedError as error:
+                diverged = diverged or error
+                continue
+            if why is not None:
+                return why
+            if len(batch) == 0:
+                self._keep_for_later(batch)
+            else:
+                set_aside.append(batch)
+        entry = self.best.observe(self.run, self.loss)
+        if diverged is not None:
+            raise diverged
+        self.run.keep(entry, self.best.named())
+        return "lossless"
+
+    def _give_turn(self, batch: TileBatch, others: int) -> str | None:
+        """Train a batch until it is done or its turn is over.
+
+        Returns why the fit has to end, or None. `others` is the number of batches that wait.
+        """
+        turn = _Turn(batch, self.run, others)
+        before = replace(self.run.spent)
+        began = self.run.seconds_of_this_run
+        why = None
+        while len(batch) > 0 and why is None and not turn.is_over():
+            self.loss = batch.train_epoch()
+            self._measure(batch)
+            self._show()
+            if len(batch) > 0:
+                why = self.run.ended()
+        if len(batch) > 0:
+            self._measure(batch, now=True)
+        batch.costs.add(
+            Costs(
+                iterations=self.run.spent.iterations - before.iterations,
+                samples_seen=self.run.spent.samples_seen - before.samples_seen,
+                flops=self.run.spent.flops - before.flops,
+                seconds=self.run.seconds_of_this_run - began,
             )
-            self.cap[ill] = (0.5 * self.cap[ill]).clamp(min=0.25)
-            self.rate[ill] = self.cap[ill]
-        better = ~ill & (error < 0.7 * self.good_error)
-        self.good[better], self.good_error[better] = self.average[better], error[better]
+        )
+        return why
 
-    def _release(self, average_may: Tensor, weights_may: Tensor) -> None:
-        """Test the whole of the networks that may be done, in float64 too, and let go those that are right."""
-        done = torch.zeros(len(self.ids), dtype=torch.bool, device=self.ids.device)
-        for flat, may in ((self.average, average_may), (self.weights, weights_may)):
-            rows = (may & ~done).nonzero()[:, 0]
-            rows = rows[self._right(flat[rows], self.codes[rows])] if len(rows) else rows
-            self.whole.take(self.ids[rows], flat[rows], self.codes[rows], torch.zeros_like(rows))
-            done[rows] = True
-        self.whole.right += int(done.sum())
-        if done.any():
-            for name in self.ROWS:
-                setattr(self, name, getattr(self, name)[~done])
+    def _measure(self, batch: TileBatch, now: bool = False) -> None:
+        """Decide every bit with the averages, and keep those that are better than ever.
 
-    def _right(self, flat: Tensor, truth: Tensor) -> Tensor:
-        """Which of these networks decide every bit right, with the margin, and in float64 as well."""
-        codes, margin = self.decide(flat)
-        right = (codes == truth).all(2).all(1) & (margin >= self.plan.margin)
-        if right.any():
-            precise, _ = self.decide(flat.double())
-            right &= (precise == truth).all(2).all(1)
-        return right
+        This is done whenever measuring has taken a small share of the time, or else `now`.
+        """
+        may_measure = self.seconds_of_measuring <= EVALUATION_SHARE * self.run.seconds_of_this_run
+        if len(batch) == 0 or not (may_measure or now):
+            return
+        began = self.run.seconds_of_this_run
+        self.best.offer(batch.tiles, batch.weights.average)
+        self.best.observe(self.run, self.loss)
+        self.seconds_of_measuring += self.run.seconds_of_this_run - began
+
+    def _show(self) -> None:
+        """Tell the bar where the fit stands."""
+        wrong_bits = int(self.best.wrong_bits.sum())
+        ber = wrong_bits / self.run.model.spec.total_bits
+        done = f"{self.best.num_released}/{len(self.best)} networks done"
+        self.bar.set_postfix_str(f"BER {ber:.2e}, {wrong_bits} wrong bits, {done}")
+        self.bar.update()
+
+    def _keep_for_later(self, batch: TileBatch) -> None:
+        """Write a finished batch, if a folder was given for it."""
+        if self.parts is None:
+            return
+        finished = FinishedBatch(self.best.weights[batch.all_tiles], batch.costs)
+        self.parts.write(batch.number, batch.all_tiles.tolist(), finished)
+
+    def _take_earlier(self, number: int, tiles: torch.Tensor) -> bool:
+        """Take a batch that an earlier run has finished; return whether there was one."""
+        if self.parts is None:
+            return False
+        num_weights = self.best.weights.shape[1]
+        finished = self.parts.read(number, tiles.tolist(), num_weights)
+        if finished is None:
+            return False
+        weights = finished.weights.to(self.run.device)
+        truth = self.run.codes[tiles]
+        if not self.networks.are_right(weights, truth, margin=0.0).all():
+            return False
+        self.best.release(tiles, weights)
+        self.run.add_earlier(finished.costs)
+        return True
 
 
-def _wrong_bits(codes: Tensor, truth: Tensor) -> Tensor:
-    """Wrong bits of every network, (G,) int64; codes of more than one bit count each of their bits."""
-    wrong, total = codes ^ truth, torch.zeros(len(codes), dtype=torch.int64, device=codes.device)
-    while bool(wrong.any()):
-        total += (wrong & 1).sum((1, 2))
-        wrong = wrong >> 1
-    return total
+class _Turn:
+    """How long a batch may train while others wait. Without others there is no end.
+
+    A turn is over when it has used its fair share of what is left of the budget. It is also over
+    when half of the batch's tiles have been released, and the turn has lasted more than PATIENCE
+    times the median of the epochs that they took: then those that are left are stuck.
+    """
+
+    def __init__(self, batch: TileBatch, run: Run, others: int) -> None:
+        self.batch = batch
+        self.run = run
+        self.others = others
+        self.first_epoch = batch.epochs
+        self.last_iteration = run.iteration + run.iterations_left() / (others + 1)
+        self.last_second = run.seconds_of_this_run + run.seconds_left() / (others + 1)
+
+    def is_over(self) -> bool:
+        """Whether the batch has to be set aside now."""
+        if self.others == 0 or self.batch.epochs == self.first_epoch:
+            return False
+        if self.run.iteration >= self.last_iteration:
+            return True
+        if self.run.seconds_of_this_run >= self.last_second:
+            return True
+        return self.batch.epochs - self.first_epoch > self._patience()
+
+    def _patience(self) -> float:
+        """The longest turn in epochs."""
+        released = self.batch.released_after
+        if 2 * len(released) < len(self.batch.all_tiles):
+            return math.inf
+        return max(LEAST_TURN, PATIENCE * statistics.median(released))

@@ -20,10 +20,11 @@ from lossless_inr_lite.storage.fitted import Fit
 from lossless_inr_lite.storage.header import check_storable
 from lossless_inr_lite.training.budget import Budget, check_positive
 from lossless_inr_lite.training.memory import default_chunk
+from lossless_inr_lite.training.parts import forget_parts
 from lossless_inr_lite.training.recipes import Recipe, get_recipe
 from lossless_inr_lite.training.run import Callback, Plan, Run
 
-__all__ = ["Budget", "Fit", "fit"]
+__all__ = ["Budget", "Fit", "fit", "forget_parts"]
 
 SEEDS = 2**63
 

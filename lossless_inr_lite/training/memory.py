@@ -38,3 +38,14 @@ def full_batch_memory(
     )
     words = 16 * (spec.total_bits // spec.num_bits)
     return weights + activations + problem + words
+
+
+def tiles_memory(
+    network: torch.nn.Module,
+    formulation: Formulation,
+    spec: SignalSpec,
+    tiles: int,
+    batch: int,
+) -> int:
+    """Return an estimate of the bytes that a fit of tiles, so many at once, needs at its peak."""
+    return full_batch_memory(network, formulation, spec, batch)

@@ -57,6 +57,13 @@ class Costs:
     flops: int = 0
     seconds: float = 0.0
 
+    def add(self, other: "Costs") -> None:
+        """Count what was spent elsewhere too."""
+        self.iterations += other.iterations
+        self.samples_seen += other.samples_seen
+        self.flops += other.flops
+        self.seconds += other.seconds
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -129,10 +136,7 @@ class Run:
 
     def add_earlier(self, costs: Costs) -> None:
         """Count what an earlier run spent on something that need not be done again."""
-        self.spent.iterations += costs.iterations
-        self.spent.samples_seen += costs.samples_seen
-        self.spent.flops += costs.flops
-        self.spent.seconds += costs.seconds
+        self.spent.add(costs)
 
     def iterations_left(self) -> float:
         """Updates that the budget still allows."""
