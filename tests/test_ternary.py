@@ -17,7 +17,6 @@ from scipy.special import erf
 import lossless_inr_lite as lil
 from lossless_inr_lite.__main__ import main
 from lossless_inr_lite.architecture import Architecture
-from lossless_inr_lite.companion.chapters.c13_ternary.study import densities, papers_networks
 from lossless_inr_lite.formulations import get_formulation
 from lossless_inr_lite.model import build_model
 from lossless_inr_lite.networks.integer_tables import gelu_table, sine_table
@@ -553,17 +552,3 @@ def test_networks_without_plain_layers_have_no_coarse_form():
     )
     with pytest.raises(lil.InputError, match="a wire has no coarse form"):
         in_training(whole, PICTURE, 3, 1, 1e-3, 0)
-
-
-# The paper's numbers ---------------------------------------------------------------------------------------
-
-
-def test_the_papers_file_is_its_trits_by_the_formula():
-    assert papers_networks()["ternary"]["weights"] == 3_280_896
-    assert papers_networks()["ternary"]["bytes"] == pytest.approx(656_179, abs=1)
-
-
-@pytest.mark.parametrize("text", ["", "a", "0.5,0.3", "0", "3", "0.3,,0.4", "nan"])
-def test_bad_densities_are_named(text):
-    with pytest.raises(lil.InputError, match="densities is"):
-        densities(text)

@@ -23,7 +23,7 @@ from lossless_inr_lite.companion.plots import frame, panel, plain_ticks
 from lossless_inr_lite.companion.rows import Row
 from lossless_inr_lite.companion.statistics import Correlation, arrival_ranks, rank_correlation
 from lossless_inr_lite.companion.study import Case, film, run_cases
-from lossless_inr_lite.companion.tables import by_method, table
+from lossless_inr_lite.companion.tables import by_method, fits_behind, table
 from lossless_inr_lite.errors import InputError
 from lossless_inr_lite.formulations import get_formulation
 from lossless_inr_lite.signals.bits import bit_planes, to_gray
@@ -332,7 +332,7 @@ def verdicts(rows: Sequence[Row], level: float = 0.5) -> list[Verdict]:
             f"{_quotient(spread[SHRUNK])} against {_quotient(spread[PLAIN])}",
             "latest / earliest larger by a half",
             _holds(spread[SHRUNK] - STRONGER * spread[PLAIN]),
-            min(len(fits[SHRUNK]), len(fits[PLAIN])),
+            fits_behind(rows, (SHRUNK, PLAIN)),
         ),
         judge_own(
             "stretching-it-by-4-makes-the-bias-weaker",
@@ -340,7 +340,7 @@ def verdicts(rows: Sequence[Row], level: float = 0.5) -> list[Verdict]:
             f"{order[STRETCHED].text()} against {order[PLAIN].text()}",
             f"rank correlation smaller by {WEAKER}",
             _holds(order[PLAIN].value - order[STRETCHED].value - WEAKER),
-            min(len(fits[STRETCHED]), len(fits[PLAIN])),
+            fits_behind(rows, (STRETCHED, PLAIN)),
         ),
         judge_own(
             "with-gray-coded-bits-the-order-is-that-of-the-gray-codes",

@@ -1,4 +1,4 @@
-"""Table 4: ternary networks of many sizes, their files, and how much of a signal a trit can hold."""
+"""Ternary networks of many sizes, their files, and how much of a signal a trit can hold."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,33 +8,66 @@ from typing import Any
 import imagecodecs
 import numpy as np
 
-from lossless_inr_lite.companion.records import Verdict, paper_value, verdict
+from lossless_inr_lite.companion.claims import Verdict, judge, judge_own, paper_value
+from lossless_inr_lite.companion.rows import Row
 from lossless_inr_lite.companion.study import Case, spread
 from lossless_inr_lite.errors import InputError
 from lossless_inr_lite.formulations import get_formulation
-from lossless_inr_lite.signals.signal import Signal
-from lossless_inr_lite.training.fit import Fit, fit
+from lossless_inr_lite.signals import Signal
+from lossless_inr_lite.storage.fitted import Fit
+from lossless_inr_lite.training.fit import fit
 from lossless_inr_lite.training.freezing import IterativeFreezing
 from lossless_inr_lite.training.quantisation import lossless_down_to
 from lossless_inr_lite.training.recipes import TERNARY, ternary_size
 
-LAYERS = 2  # hidden ones after the first
-SINGLE, PARALLEL, OCTAVES = "one network", "a network a bit", "NeRF's encoding"
-QUICK_TRITS = 0.33  # bits a trit: what the recipe takes by itself
+LAYERS = 2
+"""Hidden layers after the first."""
 
-Row = Mapping[str, Any]
+SINGLE = "one network"
+PARALLEL = "a network a bit"
+OCTAVES = "NeRF's encoding"
+
+BITS_PER_PACKED_TRIT = 1.6
+"""Five trits share a byte."""
+
+LEAST_DENSITY = 0.05
+MOST_DENSITY = 2.0
+NEVER = 2.0
+"""A share of the iterations that is not reached."""
+
+FREEZING = "weights freeze"
+FALLING = "the rate falls"
+
+# What the paper's Table 4 and its authors' code tell of their networks. The ternary one is 16
+# networks, one for every bit of a picture of 128 x 128 pixels and three channels; each has 30
+# inputs (2 coordinates and 7 octaves of each), 256 units and 3 outputs.
+PAPERS_SIDE = 128
+PAPERS_CHANNELS = 3
+PAPERS_NUM_BITS = 16
+PAPERS_INPUTS = 30
+PAPERS_WIDTH = 256
+PAPERS_TERNARY_SQUARES = 3
+PAPERS_SIREN_SQUARES = 5
+
+UNITS = {"KB": 1e3, "MB": 1e6, "M": 1e6}
+COLLAPSED = 0.3
+"""The BER above which a network is as good as guessing."""
 
 
-def case(base: Case, bits_a_trit: float, method: str = SINGLE) -> Case:
-    """A ternary network for the base's picture that stores so many bits a trit."""
-    formulation = "parallel_bits" if method == PARALLEL else "bit_heads_gray"
-    options = {"num_frequencies": 6.0} if method == OCTAVES else None
-    spec = base.load().spec
-    width, options = ternary_size(get_formulation(formulation), spec, LAYERS, bits_a_trit, options)
+# What is fitted ----------------------------------------------------------------------------------
+
+
+def case(base: Case, bits_per_trit: float, method: str = SINGLE) -> Case:
+    """A ternary network for the base's picture that stores so many bits per trit."""
+    name = "parallel_bits" if method == PARALLEL else "bit_heads_gray"
+    given = {"num_frequencies": 6.0} if method == OCTAVES else None
+    width, options = ternary_size(
+        get_formulation(name), base.load().spec, LAYERS, bits_per_trit, given
+    )
     return replace(
         base,
-        method=f"{method}, {bits_a_trit:g} bit a trit",
-        formulation=formulation,
+        method=f"{method}, {bits_per_trit:g} bit a trit",
+        formulation=name,
         network="ternary",
         hidden_features=width,
         hidden_layers=LAYERS,
@@ -43,78 +76,78 @@ def case(base: Case, bits_a_trit: float, method: str = SINGLE) -> Case:
     )
 
 
-def cases(
-    signals: str,
-    size: int,
-    densities: Sequence[float],
-    max_iterations: int,
-    methods: Sequence[str] = (),
-    parameter: str = "signals",
-) -> list[Case]:
-    """A case for every picture and density, and for every further method at the first density."""
-    plain = Case(
-        "", "", size, "bit_heads_gray", "ternary", max_iterations=max_iterations, max_seconds=3600.0
-    )
-    found = spread(plain, signals, parameter=parameter)
-    kinds = [(density, SINGLE) for density in densities] + [
-        (densities[0], method) for method in methods
-    ]
-    return [case(base, density, method) for density, method in kinds for base in found]
+def plan(parameters: Any) -> dict[str, list[Case]]:
+    """The cases that a chapter's parameters ask for, by group; groups without cases are left out.
 
-
-@dataclass(frozen=True)
-class Plan:
-    """The study's cases by folder, so that what was fitted once is found again."""
-
-    quick: list[Case]
-    deep: list[Case]
-    small: list[Case]
-    large: list[Case]
-
-    @property
-    def groups(self) -> dict[str, list[Case]]:
-        return {name: group for name, group in vars(self).items() if group}
-
-
-def plan(parameters: Any) -> Plan:
-    """The cases that a chapter's parameters ask for. Raises InputError for bad ones before any fit."""
+    A group has a folder of its own, so that what was fitted once is found again. All pictures get
+    the first density, and the first of them every method; small pictures get the further
+    densities too. Raises InputError for bad parameters before any fit.
+    """
     first, *further = densities(parameters.densities)
-    size, quick, slow = parameters.size, parameters.max_iterations, parameters.small_iterations
-    names = parameters.signals.split(",")
-    groups = [
-        cases(parameters.signals, size, [first], quick)
-        + cases(names[0], size, [first], quick, methods=(PARALLEL, OCTAVES))[1:],
-        cases(parameters.deep_signals, size, [first], quick, parameter="deep_signals"),
-        cases(parameters.small_signals, size, further, slow, parameter="small_signals")
-        if further
-        else [],
-        cases(parameters.large_signal, 2 * size, [first], quick) if parameters.large_signal else [],
-    ]
-    return Plan(*([replace(case, seed=parameters.seed) for case in group] for group in groups))
+    few = parameters.max_iterations
+    many = parameters.small_iterations
+    pictures = _bases(parameters, "signals", few)
+    deep_pictures = _bases(parameters, "deep_signals", few)
+    quick = [case(base, first) for base in pictures]
+    quick += [case(pictures[0], first, method) for method in (PARALLEL, OCTAVES)]
+    groups = {"quick": quick, "deep": [case(base, first) for base in deep_pictures]}
+    if further:
+        small = _bases(parameters, "small_signals", many)
+        groups["small"] = [case(base, density) for density in further for base in small]
+    if parameters.large_signal:
+        large = _bases(parameters, "large_signal", few, enlarged=2)
+        groups["large"] = [case(base, first) for base in large]
+    return groups
+
+
+def _bases(parameters: Any, name: str, max_iterations: int, enlarged: int = 1) -> list[Case]:
+    """A case without a network for every picture that the parameter `name` lists."""
+    plain = Case(
+        method="",
+        signal="",
+        size=enlarged * parameters.size,
+        formulation="bit_heads_gray",
+        network="ternary",
+        max_iterations=max_iterations,
+        max_seconds=3600.0,
+    )
+    found = spread(plain, getattr(parameters, name), parameter=name)
+    return [replace(base, seed=parameters.seed) for base in found]
 
 
 def densities(text: str) -> list[float]:
-    """Numbers separated by commas. Raises InputError unless they are from 0.05 to 2, the first the lowest."""
+    """Numbers separated by commas, in bits per trit.
+
+    Raises InputError unless they are from 0.05 to 2, the first the lowest.
+
+    >>> densities("0.3, 0.8")
+    [0.3, 0.8]
+    """
     try:
         found = [float(part) for part in text.split(",")]
     except ValueError:
         found = []
-    if not found or min(found) != found[0] or not all(0.05 <= value <= 2 for value in found):
+    in_range = all(LEAST_DENSITY <= value <= MOST_DENSITY for value in found)
+    if not found or not in_range or min(found) != found[0]:
         raise InputError(
-            f"densities is {text!r}: allowed are bits a trit from 0.05 to 2, separated by commas, the lowest first"
+            f"densities is {text!r}: allowed are bits per trit from {LEAST_DENSITY:g} to "
+            f"{MOST_DENSITY:g}, separated by commas, the lowest first"
         )
     return found
 
 
-def unsettled(
+def with_and_without_freezing(
     signal: Signal, hidden_features: int, max_iterations: int, seed: int
 ) -> dict[str, Fit]:
-    """The same network with weights that settle, and with the usual schedule: a rate that falls to nothing."""
-    usual = replace(
-        TERNARY,
-        name="ternary, no settling",
-        trainer=IterativeFreezing(last_rate=1e-3, freeze_from=2, frozen_by=2),
-    )
+    """The same network by iterative freezing, and by the usual schedule.
+
+    The usual schedule is a rate that falls to nothing. There is no certificate yet.
+    """
+    usual = IterativeFreezing(last_rate=1e-3, freeze_from=NEVER, frozen_by=NEVER)
+    recipes = {
+        FREEZING: TERNARY,
+        FALLING: replace(TERNARY, name="ternary, no freezing", trainer=usual),
+    }
     return {
         name: fit(
             signal,
@@ -124,35 +157,65 @@ def unsettled(
             seed=seed,
             certify=False,
         )
-        for name, recipe in (("weights settle", TERNARY), ("the rate falls", usual))
+        for name, recipe in recipes.items()
     }
 
 
-def sizes(row: Row) -> dict[str, float]:
-    """Bytes of a certified row's file, of the raw signal, and of the trits alone by the formula of 1.6 bits."""
+# Sizes -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The size of a fit in bytes but for `trits`, which counts the weights.
+
+    raw: the signal's own bits. formula: the trits alone, by 1.6 bits each.
+    file: the certified file; NaN where there is none.
+    """
+
+    trits: int
+    raw: float
+    formula: float
+    file: float
+
+    @property
+    def ratio(self) -> float:
+        """The file's size over the raw signal's."""
+        return self.file / self.raw
+
+
+def sizes(row: Row) -> Sizes:
+    """The sizes of a row."""
     spec = row["signal"]
-    raw = math.prod(spec["shape"]) * spec["num_bits"] / 8
+    proof = row["certificate"]
     trits = row["model"]["num_parameters"]
-    return {
-        "file": row["certificate"]["file_bytes"] if row["certificate"] else math.nan,
-        "raw": raw,
-        "formula": trits * 1.6 / 8,
-        "trits": trits,
-        "bits_a_trit": raw * 8 / trits,
-    }
+    return Sizes(
+        trits=trits,
+        raw=math.prod(spec["shape"]) * spec["num_bits"] / 8,
+        formula=packed_bytes(trits),
+        file=proof["file_bytes"] if proof else math.nan,
+    )
+
+
+def packed_bytes(trits: int) -> float:
+    """Bytes of so many trits without a header, at 1.6 bits each.
+
+    >>> packed_bytes(5)
+    1.0
+    """
+    return trits * BITS_PER_PACKED_TRIT / 8
 
 
 def png_bytes(signal: Signal) -> int:
     """The picture as a PNG of the highest level; more than 8 bits go into 16."""
     words = np.ascontiguousarray(signal.words, np.uint8 if signal.num_bits <= 8 else np.uint16)
-    return len(
-        imagecodecs.png_encode(words.squeeze(-1) if words.shape[-1] == 1 else words, level=9)
-    )
+    if words.shape[-1] == 1:
+        words = words.squeeze(-1)
+    return len(imagecodecs.png_encode(words, level=9))
 
 
-def pngs(signals: Iterable[Case]) -> dict[str, int]:
+def pngs(cases: Iterable[Case]) -> dict[str, int]:
     """`png_bytes` of the pictures of some cases, by name."""
-    loaded = (one.load() for one in signals)
+    loaded = (case.load() for case in cases)
     return {signal.name: png_bytes(signal) for signal in loaded}
 
 
@@ -160,148 +223,203 @@ def smallest_lossless(rows: Iterable[Row]) -> dict[str, Row]:
     """By picture: the certified row with the smallest file."""
     best: dict[str, Row] = {}
     for row in rows:
+        if not row["lossless"]:
+            continue
         name = row["signal"]["name"]
-        if row["lossless"] and (name not in best or sizes(row)["file"] < sizes(best[name])["file"]):
+        if name not in best or sizes(row).file < sizes(best[name]).file:
             best[name] = row
     return best
 
 
+# The paper's networks ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class PapersNetwork:
+    """A network of Table 4.
+
+    printed: its bit operations per pixel as the paper has them. counted: by one convention for
+    both networks.
+    """
+
+    weights: int
+    bytes: float
+    printed: float
+    counted: int
+
+
+def papers_networks() -> dict[str, PapersNetwork]:
+    """Table 4's networks, from the sizes that the paper and its authors' code tell.
+
+    "ternary": 16 (30 * 256 + 3 * 256^2 + 256 * 3) trits, as two masks, with activations of 8 bits.
+    "siren": 2 inputs, five layers of 256^2, 3 outputs, in FP32.
+    """
+    square = PAPERS_WIDTH**2
+    outputs = PAPERS_WIDTH * PAPERS_CHANNELS
+    ternary = PAPERS_NUM_BITS * (
+        PAPERS_INPUTS * PAPERS_WIDTH + PAPERS_TERNARY_SQUARES * square + outputs
+    )
+    siren = 2 * PAPERS_WIDTH + PAPERS_SIREN_SQUARES * square + outputs
+    return {
+        "ternary": PapersNetwork(
+            weights=ternary,
+            bytes=packed_bytes(ternary),
+            printed=_with_unit(paper_value("table4", "bit_operations", method="ours")),
+            counted=bit_operations(ternary, weight_bits=2, activation_bits=8),
+        ),
+        "siren": PapersNetwork(
+            weights=siren,
+            bytes=4.0 * siren,
+            printed=_with_unit(paper_value("table4", "bit_operations", method="SIREN")),
+            counted=bit_operations(siren, weight_bits=32, activation_bits=32),
+        ),
+    }
+
+
 def bit_operations(weights: int, weight_bits: int, activation_bits: int) -> int:
-    """Bit operations of a sample: b_w b_a for the product of b_w by b_a bits, and one product a weight."""
+    """Bit operations of a sample: one product a weight.
+
+    A product of b_w by b_a bits counts as b_w b_a.
+
+    >>> bit_operations(100, 2, 8)
+    1600
+    """
     return weights * weight_bits * activation_bits
 
 
-def papers_networks() -> dict[str, dict[str, float]]:
-    """Table 4's networks by one convention, from the sizes that the paper and its authors' code tell.
-
-    Ternary: 16 networks of 30 inputs (7 octaves), 256 units, 3 outputs: 16 (30 * 256 + 3 * 256^2 + 256 * 3) trits, as
-    two masks, with activations of 8 bits. SIREN: 2 inputs, five layers of 256^2, 3 outputs, FP32.
-    """
-    ternary = 16 * (30 * 256 + 3 * 256**2 + 256 * 3)
-    siren = 2 * 256 + 5 * 256**2 + 256 * 3
-    printed = {
-        name: float(paper_value("table4", "bit_operations", method=name)[:-1]) * 1e6
-        for name in ("ours", "SIREN")
-    }
-    return {
-        "ternary": {
-            "weights": ternary,
-            "bytes": ternary * 1.6 / 8,
-            "ours": bit_operations(ternary, 2, 8),
-            "printed": printed["ours"],
-        },
-        "siren": {
-            "weights": siren,
-            "bytes": 4.0 * siren,
-            "ours": bit_operations(siren, 32, 32),
-            "printed": printed["SIREN"],
-        },
-    }
+def papers_ratio() -> float:
+    """The printed size of the paper's ternary file over the raw picture's."""
+    raw = PAPERS_SIDE**2 * PAPERS_CHANNELS * PAPERS_NUM_BITS / 8
+    return _with_unit(paper_value("table4", "size", method="ours")) / raw
 
 
-def precision_verdicts(rows: Sequence[Mapping[str, Any]], ternary: bool) -> list[Verdict]:
-    """Fig. 10, judged on the rows of `quantisation.precision_study` and on whether the ternary network is certified."""
-    bits = {m: lossless_down_to(rows, m) for m in dict.fromkeys(r["method"] for r in rows)}
-    planes = {m: least for m, least in bits.items() if not m.startswith("SIREN, values")}
-    coarse = [
-        r
-        for r in rows
-        if r["method"].startswith("SIREN") and r["bits"] == 2 and r["how"] == "after training"
-    ]
-    least = "; ".join(f"{m} down to {b} bits" if b else f"{m} never" for m, b in planes.items())
-    saved = [
-        r
-        for r in rows
-        if r["method"].startswith("SIREN") and r["how"] == "in training" and r["bits"] < 8
-    ]
-    return [
-        verdict(
-            "Fig. 10",
-            "a network made for it is lossless with ternary weights",
-            "lossless at every precision",
-            f"ternary network {'certified' if ternary else 'not lossless'}; {least}",
-            "ternary certified",
-            ternary,
-            row="fig10",
-        ),
-        verdict(
-            "Fig. 10",
-            "sine networks collapse when their weights become ternary after training",
-            "collapse",
-            "BER " + ", ".join(f"{r['ber']:.2f}" for r in coarse),
-            "BER above 0.3",
-            all(r["ber"] > 0.3 for r in coarse),
-            row="fig10-sine",
-        ),
-        verdict(
-            "our question",
-            "training with coarse weights that settle keeps a sine network lossless below 8 bits",
-            "not told",
-            f"{sum(r['lossless'] for r in saved)} of {len(saved)} fits",
-            "at least one",
-            any(r["lossless"] for r in saved),
-        ),
-    ]
+def _with_unit(text: str) -> float:
+    """The number of "656.18 KB" or "50.66M"; raises InputError for another unit."""
+    number = text.rstrip("KMB ")
+    unit = text[len(number) :].strip()
+    if unit not in UNITS:
+        raise InputError(f"{text!r} has no unit that is known: {', '.join(UNITS)}")
+    return float(number) * UNITS[unit]
+
+
+# Verdicts ----------------------------------------------------------------------------------------
 
 
 def verdicts(rows: Sequence[Row]) -> list[Verdict]:
     """Table 4 and the claims about files, judged on every row that was fitted."""
-    exact = [row for row in rows if row["lossless"]]
+    networks = papers_networks()
+    return [
+        _judge_lossless(rows),
+        _judge_bytes(networks),
+        _judge_files(rows),
+        _judge_bit_operations(networks),
+    ]
+
+
+def _judge_lossless(rows: Sequence[Row]) -> Verdict:
+    exact = sum(row["lossless"] for row in rows)
     best = smallest_lossless(rows)
     pictures = {row["signal"]["name"] for row in rows}
-    ratios = [sizes(row)["file"] / sizes(row)["raw"] for row in best.values()]
-    largest, ratio = (
-        (f"{max(ratios):.2f}", max(ratios))
-        if ratios and len(best) == len(pictures)
-        else ("none", math.inf)
+    return judge(
+        "table4/ours",
+        f"{len(best)} of {len(pictures)} pictures, {exact} of {len(rows)} fits",
+        "every picture, at its largest network, certified from the file by integers alone",
+        len(best) == len(pictures),
+        rows,
     )
-    papers = 656_179 / 98_304
-    said = [
-        verdict(
-            "Table 4",
-            "a ternary network is lossless, certified from the file by whole numbers alone",
-            "lossless",
-            f"{len(best)} of {len(pictures)} pictures, {len(exact)} of {len(rows)} fits",
-            "every picture, at its largest network",
-            len(best) == len(pictures),
-            row="table4/ours",
-        ),
-        _bytes_verdict(),
-        verdict(
-            "our question",
-            "file size over raw size, of the largest of the smallest certified files",
-            f"{papers:.1f}",
-            largest,
-            "below the paper's",
-            ratio < papers,
-        ),
-    ]
-    counted = papers_networks()
-    ratio = counted["siren"]["ours"] / counted["ternary"]["ours"]
-    printed = counted["siren"]["printed"] / counted["ternary"]["printed"]
-    said.append(
-        verdict(
-            "our question",
-            "SIREN takes as many more bit operations by one convention as printed",
-            f"{printed:.1f} times",
-            f"{ratio:.1f} times",
-            "within a tenth",
-            abs(ratio / printed - 1) < 0.1,
-        )
-    )
-    return said
 
 
-def _bytes_verdict() -> Verdict:
+def _judge_bytes(networks: Mapping[str, PapersNetwork]) -> Verdict:
     """By the paper's own sizes."""
-    printed = [paper_value("table4", "size", method=method) for method in ("SIREN", "ours")]
-    counted = [papers_networks()[name]["bytes"] for name in ("siren", "ternary")]
-    return verdict(
-        "Table 4",
-        "SIREN in floats takes more bytes than the ternary network",
-        " against ".join(printed),
-        "{:,.0f} against {:,.0f} bytes".format(*counted),
-        "more",
-        counted[0] > counted[1],
-        row="table4/SIREN",
+    siren = networks["siren"].bytes
+    ternary = networks["ternary"].bytes
+    return judge(
+        "table4/SIREN",
+        f"{siren:,.0f} against {ternary:,.0f} bytes",
+        "more bytes than the ternary network",
+        siren > ternary,
+        networks,
     )
+
+
+def _judge_files(rows: Sequence[Row]) -> Verdict:
+    best = smallest_lossless(rows)
+    pictures = {row["signal"]["name"] for row in rows}
+    largest = math.inf
+    if best and len(best) == len(pictures):
+        largest = max(sizes(row).ratio for row in best.values())
+    papers = papers_ratio()
+    return judge_own(
+        "file-size-over-raw-size-of-the-largest-of-the-smallest-certified-files",
+        "file size over raw size: the largest of the smallest certified files is below the paper's",
+        "none" if math.isinf(largest) else f"{largest:.2f}",
+        "below the paper's",
+        largest < papers,
+        rows,
+        paper=f"{papers:.1f}",
+    )
+
+
+def _judge_bit_operations(networks: Mapping[str, PapersNetwork]) -> Verdict:
+    siren = networks["siren"]
+    ternary = networks["ternary"]
+    printed = siren.printed / ternary.printed
+    counted = siren.counted / ternary.counted
+    return judge_own(
+        "siren-takes-as-many-more-bit-operations-by-one-convention-as-printed",
+        "SIREN takes as many more bit operations by one convention as printed",
+        f"{counted:.1f} times",
+        "within a tenth",
+        abs(counted / printed - 1) < 0.1,
+        networks,
+        paper=f"{printed:.1f} times",
+    )
+
+
+def precision_verdicts(rows: Sequence[Mapping[str, Any]], ternary: Sequence[Row]) -> list[Verdict]:
+    """Fig. 10, judged on the rows of the precision study and on those of ternary networks."""
+    return [
+        _judge_precision(rows, ternary),
+        _judge_collapse(rows),
+        _judge_freezing(rows),
+    ]
+
+
+def _judge_precision(rows: Sequence[Mapping[str, Any]], ternary: Sequence[Row]) -> Verdict:
+    certified = any(row["lossless"] for row in ternary)
+    told = [f"ternary network {'certified' if certified else 'not lossless'}"]
+    for method in dict.fromkeys(row["method"] for row in rows):
+        if not method.startswith("SIREN, values"):
+            bits = lossless_down_to(rows, method)
+            told.append(f"{method} down to {bits} bits" if bits else f"{method} never")
+    return judge("fig10", "; ".join(told), "ternary certified", certified, ternary)
+
+
+def _judge_collapse(rows: Sequence[Mapping[str, Any]]) -> Verdict:
+    ternary = [row for row in _of_sines(rows, "after training") if row["bits"] == 2]
+    errors = [row["ber"] for row in ternary]
+    return judge(
+        "fig10-sine",
+        "BER " + ", ".join(f"{ber:.2f}" for ber in errors),
+        f"BER above {COLLAPSED}, ternary after training",
+        all(ber > COLLAPSED for ber in errors),
+        errors,
+    )
+
+
+def _judge_freezing(rows: Sequence[Mapping[str, Any]]) -> Verdict:
+    coarse = [row for row in _of_sines(rows, "in training") if row["bits"] < 8]
+    exact = sum(row["lossless"] for row in coarse)
+    return judge_own(
+        "training-with-coarse-weights-that-settle-keeps-a-sine-network-lossless-below-8-bits",
+        "iterative freezing of coarse weights keeps a sine network lossless below 8 bits",
+        f"{exact} of {len(coarse)} fits",
+        "at least one",
+        exact > 0,
+        coarse,
+    )
+
+
+def _of_sines(rows: Sequence[Mapping[str, Any]], how: str) -> list[Mapping[str, Any]]:
+    """The rows of sine networks whose weights became coarse in that way."""
+    return [row for row in rows if row["method"].startswith("SIREN") and row["how"] == how]
