@@ -41,7 +41,9 @@ def add_pictures(
         folder += f"; default: {default}"
     parser.add_argument("--signals", type=Path, required=default is None, help=folder)
     parser.add_argument("--files", type=int, default=files, help="only the first so many")
-    parser.add_argument("--size", type=int, default=64, help="side of the crop from the middle")
+    parser.add_argument(
+        "--size", type=int, default=64, help="side to which the square in the middle is resampled"
+    )
 
 
 def add_output(parser: argparse.ArgumentParser, default: Path | None = None) -> None:

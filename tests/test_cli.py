@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import soundfile
 
 import lossless_inr_lite as lil
 from lossless_inr_lite.__main__ import main
@@ -35,18 +36,17 @@ def test_fit_verify_decode_info(photo, fitted, tmp_path, capsys):
     capsys.readouterr()
     assert main(["info", str(fitted)]) == 0
     facts = json.loads(capsys.readouterr().out)
+    _, header = lil.read_model(fitted)
     assert facts["lossless"] is True
-    assert {
-        "num_parameters",
-        "num_bits",
-        "shape",
-        "formulation",
-        "network",
-        "recipe",
-        "sha256_samples",
-        "sha256_weights",
-        "smallest_margin",
-    } <= facts.keys()
+    assert facts["num_parameters"] == 3 * 24 + 24 + 2 * (24 * 24 + 24) + 24 * 3 + 3
+    assert facts["num_bits"] == 8
+    assert facts["shape"] == [5, 5, 3]
+    assert facts["formulation"] == "bit_coordinate"
+    assert facts["network"] == "siren"
+    assert facts["recipe"] == "paper"
+    assert facts["sha256_samples"] == lil.load_image(photo).sha256
+    assert facts["sha256_weights"] == header.sha256_weights
+    assert facts["smallest_margin"] > 0
 
 
 def test_info_of_a_picture_is_its_genuineness(photo, capsys):
@@ -121,10 +121,8 @@ def test_decode_to_a_wrong_kind_writes_nothing(fitted, tmp_path, capsys, name, m
     assert list(tmp_path.iterdir()) == []
 
 
-def test_sound_goes_all_the_way(tmp_path, rng):
+def test_sound_goes_all_the_way(tmp_path):
     samples = (np.sin(np.arange(60) / 5) * 20000).astype(np.int16)[:, None]
-    import soundfile
-
     soundfile.write(tmp_path / "s.wav", samples, 8000, "PCM_16")
     out = tmp_path / "s.safetensors"
     assert main(["fit", str(tmp_path / "s.wav"), "-o", str(out)]) == 0

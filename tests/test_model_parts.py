@@ -46,7 +46,8 @@ def test_the_bit_coordinate_asks_for_the_bit_that_its_input_names():
     spec = SignalSpec("s", (2, 2, 3), 8)
     words = np.arange(12, dtype=np.uint32).reshape(spec.shape) * 20
     formulation = FORMULATIONS["bit_coordinate"]
-    codes, coordinates = formulation.codes(words, spec)[0], formulation.coordinates(spec)[0]
+    codes = formulation.codes(words, spec)[0]
+    coordinates = formulation.coordinates(spec)[0]
     for sample, (y, x, i) in enumerate(np.ndindex(2, 2, 8)):
         assert np.allclose(coordinates[sample], [2 * y - 1, 2 * x - 1, -1 + 2 * i / 7])
         assert codes[sample].tolist() == [(int(w) >> i) & 1 for w in words[y, x]]
@@ -78,12 +79,12 @@ def test_digits_are_the_nearest_level():
     assert LOSSES["mse"].margins(values, 8)[1].item() == pytest.approx(0.01, abs=1e-4)
 
 
-def test_saturated_sigmoid_gives_a_wrong_bit_no_gradient_and_logits_do():
-    for name, silent in (("sigmoid_bce", True), ("bce", False)):
-        output = torch.tensor([30.0], requires_grad=True)
-        LOSSES[name].function(output, torch.zeros(1)).sum().backward()
-        assert output.grad is not None
-        assert (output.grad.item() == 0) is silent
+@pytest.mark.parametrize(("name", "silent"), [("sigmoid_bce", True), ("bce", False)])
+def test_saturated_sigmoid_gives_a_wrong_bit_no_gradient_and_logits_do(name, silent):
+    output = torch.tensor([30.0], requires_grad=True)
+    LOSSES[name].function(output, torch.zeros(1)).sum().backward()
+    assert output.grad is not None
+    assert (output.grad.item() == 0) is silent
 
 
 def test_metrics_by_hand():
@@ -108,14 +109,16 @@ def test_the_papers_siren_has_the_papers_size():
 def test_siren_is_its_published_equation():
     network = build_network("siren", Problem(2, 1, (8, 8)), 4, 1, seed=3)
     x = torch.tensor([[0.3, -0.7]])
-    (w0, b0), (w1, b1), (w2, b2) = ((layer.weight[0], layer.bias[0]) for layer in network.layers)
-    expected = torch.sin(30 * (torch.sin(30 * (x @ w0 + b0)) @ w1 + b1)) @ w2 + b2
+    first, second, last = network.layers
+    hidden = torch.sin(30 * (x @ first.weight[0] + first.bias[0]))
+    hidden = torch.sin(30 * (hidden @ second.weight[0] + second.bias[0]))
+    expected = hidden @ last.weight[0] + last.bias[0]
     assert torch.allclose(network(x[None])[0], expected, atol=1e-6)
 
 
 def test_siren_starts_from_its_published_distribution():
     network = build_network("siren", Problem(3, 3, (8, 8)), 256, 2, seed=0)
-    bounds = [1 / 3, math.sqrt(6 / 256) / 30, math.sqrt(6 / 256) / 30, math.sqrt(6 / 256) / 30]
+    bounds = [1 / 3, *[math.sqrt(6 / 256) / 30] * 3]
     for layer, bound in zip(network.layers, bounds, strict=True):
         assert layer.weight.abs().max().item() <= bound
         assert layer.weight.abs().max().item() > 0.9 * bound
@@ -130,19 +133,21 @@ def test_siren_has_the_gradient_of_its_function():
 def test_groups_are_independent_networks():
     both = build_network("siren", Problem(2, 3, (8, 8), 2), 8, 2, seed=5)
     x = torch.rand(1, 7, 2)
-    for g in range(2):
+    for group in range(2):
         single = build_network("siren", Problem(2, 3, (8, 8)), 8, 2, seed=0)
-        single.load_state_dict({k: v[g : g + 1] for k, v in both.state_dict().items()})
-        assert torch.allclose(both(x)[g], single(x)[0], atol=1e-6)
-    assert flops_per_sample(both) == flops_per_sample(single)
+        of_group = {key: value[group : group + 1] for key, value in both.state_dict().items()}
+        single.load_state_dict(of_group)
+        assert torch.allclose(both(x)[group], single(x)[0], atol=1e-6)
+        assert flops_per_sample(both) == flops_per_sample(single)
 
 
 def test_seeds_decide_the_weights():
-    first, same, other = (
-        build_network("siren", Problem(2, 1, (8, 8)), 8, 1, seed=s).state_dict() for s in (1, 1, 2)
-    )
-    assert all(torch.equal(first[k], same[k]) for k in first)
-    assert not all(torch.equal(first[k], other[k]) for k in first)
+    problem = Problem(2, 1, (8, 8))
+    first = build_network("siren", problem, 8, 1, seed=1).state_dict()
+    same = build_network("siren", problem, 8, 1, seed=1).state_dict()
+    other = build_network("siren", problem, 8, 1, seed=2).state_dict()
+    assert all(torch.equal(first[key], same[key]) for key in first)
+    assert not any(torch.equal(first[key], other[key]) for key in first)
 
 
 def test_unknown_names_list_the_known_ones():

@@ -1,4 +1,7 @@
-"""A damaged, foreign or newer file is one clear error, whatever byte is wrong, and nothing is written."""
+"""A damaged, foreign or newer file is one clear error, whatever byte is wrong.
+
+Nothing is written then.
+"""
 
 import hashlib
 import json
@@ -25,13 +28,13 @@ def test_the_same_fit_gives_the_same_bytes(tmp_path, saved, tiny_fit):
 def test_the_header_is_small_and_tells_the_run(saved, tiny):
     _, header = lil.read_model(saved)
     assert int.from_bytes(saved.read_bytes()[:8], "little") < 16_384
-    assert (header.shape, header.num_bits, header.sha256_samples) == ((4, 4, 3), 8, tiny.sha256)
-    assert (header.formulation, header.network, header.recipe, header.seed) == (
-        "bit_coordinate",
-        "siren",
-        "paper",
-        1,
-    )
+    assert header.shape == (4, 4, 3)
+    assert header.num_bits == 8
+    assert header.sha256_samples == tiny.sha256
+    assert header.formulation == "bit_coordinate"
+    assert header.network == "siren"
+    assert header.recipe == "paper"
+    assert header.seed == 1
     assert header.num_parameters == 3 * 24 + 24 + 2 * (24 * 24 + 24) + 24 * 3 + 3
 
 
@@ -121,6 +124,12 @@ def test_a_certificate_holds_for_its_weights_only(saved, tmp_path, tiny):
     found = read_certificate(saved, header.sha256_weights)
     assert found is not None
     assert found.lossless
+    assert found.sha256_weights == header.sha256_weights
+    assert found.sha256_samples == tiny.sha256
+    assert found.smallest_margin > 0
+    assert found.file_bytes == saved.stat().st_size
+    assert {way["precision"] for way in found.ways} == {"float32", "float64"}
+    assert all(way["wrong_bits"] == 0 for way in found.ways)
     assert read_certificate(saved, "0" * 64) is None
     other = lil.fit(
         tiny, recipe="paper", hidden_features=24, hidden_layers=2, max_iterations=2, certify=False
