@@ -7,7 +7,6 @@ import numpy as np
 from IPython.display import Markdown
 from matplotlib.figure import Figure
 
-from lossless_inr_lite.companion.chapter import table
 from lossless_inr_lite.companion.chapters.c09_upper_bound.study import (
     PREDICTORS,
     ROUNDING,
@@ -23,6 +22,7 @@ from lossless_inr_lite.companion.chapters.c09_upper_bound.study import (
 )
 from lossless_inr_lite.companion.claims import Verdict, judge, judge_own
 from lossless_inr_lite.companion.statistics import Correlation
+from lossless_inr_lite.companion.tables import table
 from lossless_inr_lite.theory.bounds import upper_bound
 from lossless_inr_lite.theory.max_convolution import approximate, cell_centres
 

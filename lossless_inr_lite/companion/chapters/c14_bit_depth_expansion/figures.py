@@ -8,7 +8,6 @@ import numpy as np
 from IPython.display import Markdown
 from matplotlib.figure import Figure
 
-from lossless_inr_lite.companion.chapter import table
 from lossless_inr_lite.companion.chapters.c14_bit_depth_expansion.study import (
     BASE,
     BEST,
@@ -32,6 +31,7 @@ from lossless_inr_lite.companion.claims import (
 )
 from lossless_inr_lite.companion.rows import Row
 from lossless_inr_lite.companion.statistics import Interval
+from lossless_inr_lite.companion.tables import table
 from lossless_inr_lite.expansion import METHODS, expand
 
 LABELS = {
