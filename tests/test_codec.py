@@ -65,11 +65,7 @@ from lossless_inr_lite.codec.tables import (
 )
 from lossless_inr_lite.codec.tensor_file import read_tensors
 from lossless_inr_lite.codec.wavefront import causal_offsets, reach_of, wavefront
-from lossless_inr_lite.companion.chapters.c15_lossless_compression.standard_codecs import (
-    CODECS,
-    mosaic,
-    smallest,
-)
+from lossless_inr_lite.companion.chapters.c15_lossless_compression.standard_codecs import smallest
 from lossless_inr_lite.companion.chapters.c15_lossless_compression.study import as_signals, load_set
 from lossless_inr_lite.errors import FileFormatError, InputError
 from lossless_inr_lite.signals import Signal, load_image
@@ -783,27 +779,3 @@ def test_decoding_needs_numpy_and_the_coder_alone(level, kind, tmp_path, monkeyp
         back = load_image(tmp_path / "out" / signal.name)
         assert back.num_bits == signal.num_bits
         assert np.array_equal(back.samples, signal.samples)
-
-
-# Standard codecs ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("codec", list(CODECS))
-def test_standard_codecs_return_their_samples(codec):
-    grey, colour = load_image("camera", 32).samples[..., 0], load_image("astronaut", 32).samples
-    for samples in (grey, colour):
-        assert 0 < len(smallest(codec, samples)) < 2 * samples.size
-    if codec == "WebP":
-        with pytest.raises(InputError, match="8 bits"):
-            smallest(codec, grey.astype(np.uint16))
-    else:
-        assert smallest(codec, (colour.astype(np.uint16) * 257))
-    with pytest.raises(InputError, match="unknown codec"):
-        smallest("ZIP", grey)
-
-
-def test_a_mosaic_holds_every_picture():
-    pictures = np.arange(6 * 2 * 3).reshape(6, 2, 3)
-    grid = mosaic(pictures)
-    assert grid.shape == (4, 9)
-    assert np.array_equal(grid[2:4, 3:6], pictures[4])

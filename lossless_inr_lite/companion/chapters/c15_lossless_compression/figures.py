@@ -1,29 +1,62 @@
-"""The figures, tables and verdicts of notebook 15."""
+"""The figures, tables and verdicts of notebook 15_lossless_compression."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown
 from matplotlib.figure import Figure
 
-from lossless_inr_lite.companion.chapter import table
-from lossless_inr_lite.companion.chapters.c15_lossless_compression.study import STEPS, ratio
-from lossless_inr_lite.companion.records import Verdict, paper_value, verdict
+from lossless_inr_lite.companion.chapters.c15_lossless_compression.study import (
+    BLIND,
+    BYTE,
+    NEIGHBOURS,
+    PREFIX,
+    STEPS,
+    ratio,
+)
+from lossless_inr_lite.companion.claims import Verdict, judge, judge_own, paper_value, slug
+from lossless_inr_lite.companion.plots import frame, panel
+from lossless_inr_lite.companion.rows import Row
+from lossless_inr_lite.companion.tables import table
 from lossless_inr_lite.errors import InputError
 
-Row = Mapping[str, Any]
-CLOSE = 0.05  # how far a figure of ours may be from the paper's to reproduce it
+CLOSE = 0.05
+"""How far a figure of ours may be from the paper's to reproduce it."""
+
 DATA = {
     "digits": "MNIST",
     "t10k-images-idx3-ubyte": "MNIST",
     "t10k-images-0000-2221-idx3-ubyte": "Fashion-MNIST",
 }
-# What this chapter set out to reach, in bits a pixel of whole containers, and as a share of JPEG XL's bytes.
+"""The paper's names of sets of ours."""
+
 BARS = {"MNIST": 1.20, "Fashion-MNIST": 3.3}
-KODAK_BAR = 1.02
-PAPER_NAMES = ("PNG", "JPEG 2000", "WebP", "TIFF")
+"""What this chapter set out to reach, in bits per pixel of whole containers."""
+
+CODECS_OF_TABLE_6 = ("PNG", "JPEG 2000", "WebP", "TIFF")
+RECOMBINER = "RECOMBINER"
+RECOMBINER_WITH_BITS = "RECOMBINER + ours"
+
+
+@dataclass(frozen=True)
+class PictureBar:
+    """What this chapter set out to reach for pictures of a depth.
+
+    `share` is that of the bytes of each of `codecs`, a mean over the pictures.
+    """
+
+    num_bits: int
+    pictures: str
+    codecs: tuple[str, ...]
+    share: float
+
+
+PICTURE_BARS = (
+    PictureBar(8, "photographs of 8 bits", ("JPEG XL",), 1.02),
+    PictureBar(16, "pictures of 16 bits", ("PNG", "JPEG 2000"), 1.0),
+)
 
 
 def data_of(name: str) -> str:
@@ -36,53 +69,40 @@ def shown_name(row: Row) -> str:
     return f"{data_of(row['name'])}, {row['count']:,} pictures"
 
 
+def _rate(size: float, row: Row) -> float:
+    """Bits per pixel of so many bytes for a row's pictures."""
+    return BYTE * size / row["pixels"]
+
+
+# Tables ------------------------------------------------------------------------------------------
+
+
 def sets_table(rows: Sequence[Row]) -> Markdown:
-    """Bits a pixel of sets: the paper's figures, other codecs alone and pooled, and ours."""
-    lines = []
-    for row in rows:
-        data = data_of(row["name"])
-        for codec, size in row["standard"].items():
-            pooled = f"{8 * row['pooled'][codec] / row['pixels']:.2f}"
-            lines.append(
-                (
-                    shown_name(row),
-                    codec,
-                    _paper(codec, data),
-                    f"{8 * size / row['pixels']:.2f}",
-                    pooled,
-                )
-            )
-        lines.append(
-            (
-                shown_name(row),
-                "RECOMBINER + theirs",
-                _paper("RECOMBINER + ours", data),
-                "not run",
-                "not run",
-            )
-        )
-        lines.append(
-            (
-                shown_name(row),
-                f"**this codec, prior {row['prior']}**",
-                "",
-                "",
-                f"**{row['bpp']:.3f}**",
-            )
-        )
-        lines.append(
-            (
-                shown_name(row),
-                "the same, with the prior's weights",
-                "",
-                "",
-                f"{row['amortised_bpp']:.3f}",
-            )
-        )
+    """Bits per pixel of sets: the paper's figures, other codecs alone and pooled, and ours."""
+    lines = [line for row in rows for line in _set_lines(row)]
     return table(("Set", "Codec", "Paper", "A file a picture", "One file for all"), lines)
 
 
-def _paper(codec: str, data: str) -> str:
+def _set_lines(row: Row) -> list[tuple[str, ...]]:
+    name = shown_name(row)
+    data = data_of(row["name"])
+    lines = []
+    for codec, size in row["standard"].items():
+        alone = f"{_rate(size, row):.2f}"
+        pooled = f"{_rate(row['pooled'][codec], row):.2f}"
+        lines.append((name, codec, _printed(codec, data), alone, pooled))
+    theirs = _printed(RECOMBINER_WITH_BITS, data)
+    ours = f"**this codec, prior {row['prior']}**"
+    return [
+        *lines,
+        (name, "RECOMBINER + theirs", theirs, "not run", "not run"),
+        (name, ours, "", "", f"**{row['bpp']:.3f}**"),
+        (name, "the same, with the prior's weights", "", "", f"{row['amortised_bpp']:.3f}"),
+    ]
+
+
+def _printed(codec: str, data: str) -> str:
+    """A rate of Table 6 as printed; empty where the paper has none."""
     try:
         return paper_value("table6", "bpp", method=codec, data=data)
     except InputError:
@@ -90,244 +110,267 @@ def _paper(codec: str, data: str) -> str:
 
 
 def pictures_table(rows: Sequence[Row]) -> Markdown:
-    """Bits a pixel of single pictures: other codecs, and ours at levels 1 and 2."""
+    """Bits per pixel of single pictures: other codecs, and ours at levels 1 and 2."""
     codecs = list(dict.fromkeys(codec for row in rows for codec in row["standard"]))
-    lines = []
-    for row in rows:
-        others = [
-            f"{8 * row['standard'][c] / row['pixels']:.2f}" if c in row["standard"] else ""
-            for c in codecs
-        ]
-        ours = [f"**{8 * row[field] / row['pixels']:.2f}**" for field in ("bytes", "adapted_bytes")]
-        height, width, channels = row["shape"]
-        kind = f"{width} x {height} x {channels}, {row['num_bits']} bits"
-        lines.append(
-            (
-                row["name"],
-                kind,
-                *others,
-                *ours,
-                f"{row['adapted_bytes'] / row['standard']['JPEG XL']:.3f}",
-            )
-        )
-    return table(("Picture", "", *codecs, "Level 1", "Level 2", "Level 2 / JPEG XL"), lines)
+    head = ("Picture", "", *codecs, "Level 1", "Level 2", "Level 2 / JPEG XL")
+    return table(head, [_picture_line(row, codecs) for row in rows])
+
+
+def _picture_line(row: Row, codecs: Sequence[str]) -> tuple[str, ...]:
+    height, width, channels = row["shape"]
+    standard = row["standard"]
+    others = [f"{_rate(standard[codec], row):.2f}" if codec in standard else "" for codec in codecs]
+    return (
+        row["name"],
+        f"{width} x {height} x {channels}, {row['num_bits']} bits",
+        *others,
+        f"**{_rate(row['bytes'], row):.2f}**",
+        f"**{_rate(row['adapted_bytes'], row):.2f}**",
+        f"{row['adapted_bytes'] / standard['JPEG XL']:.3f}",
+    )
 
 
 def ablation_table(rows: Mapping[str, Row]) -> Markdown:
     """What each thing that the network is told is worth."""
-    ordered = [(step, rows[step]) for step in STEPS]
-    return table(
-        (
-            "The network knows",
-            "Bits a pixel",
-            "of these in the upper four planes",
-            "Bytes of weights",
-            "Bytes sent",
-        ),
-        [
-            (
-                step,
-                f"{row['bpp']:.3f}",
-                f"{sum(row['planes'][4:]):.3f}",
-                f"{row['weights_bytes']:,}",
-                row["sent_bytes"],
-            )
-            for step, row in ordered
-        ],
+    lines = []
+    for step in STEPS:
+        row = rows[step]
+        upper = sum(row["planes"][4:])
+        weights = f"{row['weights_bytes']:,}"
+        lines.append((step, f"{row['bpp']:.3f}", f"{upper:.3f}", weights, row["sent_bytes"]))
+    head = (
+        "The network knows",
+        "Bits per pixel",
+        "of these in the upper four planes",
+        "Bytes of weights",
+        "Bytes sent",
     )
+    return table(head, lines)
+
+
+def level_0_table(rows: Sequence[Row], standard: Mapping[str, int]) -> Markdown:
+    """The best precision of each size of network, beside other codecs' bytes."""
+    best: dict[tuple[int, ...], Row] = {}
+    for row in rows:
+        hidden = tuple(row["hidden"])
+        if hidden not in best or row["total"] < best[hidden]["total"]:
+            best[hidden] = row
+    lines: list[tuple[object, ...]] = []
+    for hidden, row in best.items():
+        name = "level 0, widths " + ", ".join(map(str, hidden))
+        code = row["total"] - row["weights"]
+        lines.append((name, row["precision"], row["weights"], f"{code:.0f}", f"{row['total']:.0f}"))
+    lines += [(codec, "", "", "", size) for codec, size in standard.items()]
+    return table(("", "Bits per weight", "Bytes of weights", "Bytes of code", "Bytes"), lines)
+
+
+def speed_table(rows: Sequence[Row]) -> Markdown:
+    """Seconds of encoding and decoding."""
+    lines = []
+    for row in rows:
+        speed = row["pixels"] / row["decode_seconds"] / 1000
+        lines.append(
+            (
+                row["name"],
+                f"{row['pixels']:,}",
+                f"{row['encode_seconds']:.1f}",
+                f"{row['decode_seconds']:.1f}",
+                f"{speed:,.0f}",
+            )
+        )
+    head = (
+        "",
+        "Pixels",
+        "Seconds to encode",
+        "Seconds to decode",
+        "Thousand pixels decoded a second",
+    )
+    return table(head, lines)
+
+
+# Figures -----------------------------------------------------------------------------------------
 
 
 def ablation_bars(rows: Mapping[str, Row]) -> Figure:
-    """Bits a pixel of each step, plane by plane, the most significant at the bottom."""
-    figure, axes = plt.subplots(figsize=(8, 3.2), layout="constrained")
+    """Bits per pixel of each step, plane by plane, the most significant at the bottom."""
+    figure, axes = panel((8, 3.2))
     bottom = np.zeros(len(STEPS))
     for plane in reversed(range(8)):
         heights = np.array([rows[step]["planes"][plane] for step in STEPS])
-        axes.bar(
-            STEPS,
-            heights,
-            bottom=bottom,
-            color=plt.get_cmap("viridis")(plane / 7),
-            label=f"plane {plane}",
-        )
+        colour = plt.get_cmap("viridis")(plane / 7)
+        axes.bar(STEPS, heights, bottom=bottom, color=colour, label=f"plane {plane}")
         bottom += heights
-    axes.set(ylabel="bits a pixel")
+    axes.set(ylabel="bits per pixel")
     axes.legend(fontsize=7, ncols=2)
     return figure
 
 
 def where_bits_go(pictures: Sequence[np.ndarray], lengths: Sequence[np.ndarray]) -> Figure:
-    """Pictures (H, W[, C]) above maps of their code length a pixel; lengths are (H, W, planes)."""
-    figure, grid = plt.subplots(
-        2, len(pictures), figsize=(10, 4.2), squeeze=False, layout="constrained"
-    )
-    for column, (picture, length) in enumerate(zip(pictures, lengths, strict=True)):
-        grid[0, column].imshow(picture, cmap="gray")
+    """Pictures (H, W[, C]) above maps of their code length per pixel.
+
+    `lengths` are (H, W, planes), in bits.
+    """
+    figure, grid = frame(2, len(pictures), (10, 4.2))
+    # Colour bars beside some panels only need it.
+    figure.set_layout_engine("constrained")
+    for (above, below), picture, length in zip(grid.T, pictures, lengths, strict=True):
+        above.imshow(picture, cmap="gray")
         total = length.sum(axis=2)
-        shown = grid[1, column].imshow(total, cmap="magma", vmin=0, vmax=np.quantile(total, 0.995))
-        figure.colorbar(shown, ax=grid[1, column], shrink=0.8)
-        for axes in grid[:, column]:
-            axes.set_axis_off()
+        shown = below.imshow(total, cmap="magma", vmin=0, vmax=np.quantile(total, 0.995))
+        figure.colorbar(shown, ax=below, shrink=0.8)
+        above.set_axis_off()
+        below.set_axis_off()
     return figure
 
 
 def plane_bars(lengths: Mapping[str, np.ndarray]) -> Figure:
-    """Code length of every plane as a share of its raw bits; lengths are (..., planes)."""
-    figure, axes = plt.subplots(figsize=(8, 2.8), layout="constrained")
+    """Code length of every plane as a share of its raw bits; `lengths` are (..., planes)."""
+    figure, axes = panel((8, 2.8))
     width = 0.8 / len(lengths)
     for number, (name, length) in enumerate(lengths.items()):
-        planes = length.reshape(-1, length.shape[-1]).mean(axis=0)[::-1]
-        axes.bar(np.arange(len(planes)) + number * width, planes, width, label=name)
-    axes.set(xlabel="bit-plane, from the most significant", ylabel="bits a bit", ylim=(0, 1))
+        means = length.reshape(-1, length.shape[-1]).mean(axis=0)
+        msb_first = means[::-1]
+        axes.bar(np.arange(len(means)) + number * width, msb_first, width, label=name)
+    axes.set(xlabel="bit-plane, from the most significant", ylabel="bits per bit", ylim=(0, 1))
     axes.legend(fontsize=8)
     return figure
 
 
 def size_curves(rows: Sequence[Row]) -> Figure:
     """Rate against bytes of weights, without and with the weights."""
-    figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
-    for field, label in (
-        ("bpp", "code alone"),
-        ("with_weights", "code and weights, shared by the set"),
-    ):
-        axes.plot(
-            [row["weights_bytes"] for row in rows],
-            [row[field] for row in rows],
-            marker="o",
-            label=label,
-        )
-    axes.set(xscale="log", xlabel="bytes of weights", ylabel="bits a pixel")
+    figure, axes = panel((7, 3))
+    weights = [row["weights_bytes"] for row in rows]
+    labels = {"bpp": "code alone", "with_weights": "code and weights, shared by the set"}
+    for field, label in labels.items():
+        axes.plot(weights, [row[field] for row in rows], marker="o", label=label)
+    axes.set(xscale="log", xlabel="bytes of weights", ylabel="bits per pixel")
     axes.legend(fontsize=8)
     return figure
 
 
-def level_0_table(rows: Sequence[Row], standard: Mapping[str, int]) -> Markdown:
-    """The best precision of each size of network, beside other codecs' bytes."""
-    lines = []
-    for hidden in dict.fromkeys(tuple(row["hidden"]) for row in rows):
-        best = min(
-            (row for row in rows if tuple(row["hidden"]) == hidden), key=lambda row: row["total"]
-        )
-        name = "level 0, widths " + ", ".join(map(str, hidden))
-        code = best["total"] - best["weights"]
-        lines.append(
-            (name, best["precision"], best["weights"], f"{code:.0f}", f"{best['total']:.0f}")
-        )
-    lines += [(codec, "", "", "", size) for codec, size in standard.items()]
-    return table(("", "Bits a weight", "Bytes of weights", "Bytes of code", "Bytes"), lines)
-
-
-def speed_table(rows: Sequence[Row]) -> Markdown:
-    """Seconds of encoding and decoding."""
-    lines = [
-        (
-            row["name"],
-            f"{row['pixels']:,}",
-            f"{row['encode_seconds']:.1f}",
-            f"{row['decode_seconds']:.1f}",
-            f"{row['pixels'] / row['decode_seconds'] / 1000:,.0f}",
-        )
-        for row in rows
-    ]
-    return table(
-        (
-            "",
-            "Pixels",
-            "Seconds to encode",
-            "Seconds to decode",
-            "Thousand pixels decoded a second",
-        ),
-        lines,
-    )
+# Verdicts ----------------------------------------------------------------------------------------
 
 
 def verdicts(
     sets: Sequence[Row], pictures: Sequence[Row], steps: Mapping[str, Row], level_0: Row
 ) -> list[Verdict]:
-    """The rows of Tables 6 and 7, and what this chapter set out to reach."""
-    found: list[Verdict] = []
-    for row in (row for row in sets if data_of(row["name"]) in BARS):
-        data, what = data_of(row["name"]), shown_name(row)
-        for codec in PAPER_NAMES:
-            ours, paper = 8 * row["standard"][codec] / row["pixels"], _paper(codec, data)
-            close = abs(ours / float(paper) - 1) <= CLOSE
-            row_id, tolerance = (
-                _claim_id("Table 6", codec, data),
-                f"bits a pixel within {CLOSE:.0%}",
-            )
-            claim, found_here = f"{codec} on {data}", f"{ours:.2f} ({what})"
-            found.append(verdict("Table 6", claim, paper, found_here, tolerance, close, row_id))
-        for item, method, theirs in _recombiner(data):
-            ours = f"not run; this codec {row['bpp']:.3f} ({what})"
-            row_id = _claim_id(item, method, data)
-            found.append(
-                Verdict(item, f"{method} on {data}", theirs, ours, "-", "not attempted", row_id)
-            )
-        claim, holds = f"{data}: whole container, names included", row["bpp"] <= BARS[data]
-        ours = f"{row['bpp']:.3f} bits a pixel ({what})"
-        found.append(
-            verdict("our question", claim, _theirs(data), ours, f"at most {BARS[data]}", holds)
-        )
-    for num_bits, names, bar in (
-        (8, "photographs of 8 bits", KODAK_BAR),
-        (16, "pictures of 16 bits", 1.0),
-    ):
-        rows = [row for row in pictures if -(-row["num_bits"] // 8) * 8 == num_bits]
+    """The rows of Tables 6 and 7, and what this chapter set out to reach.
+
+    `steps` are the rows of the ablation on the pictures of the first set. `level_0` is the smallest
+    of the rows of level 0, with the bytes of the same picture as "png".
+    """
+    found = []
+    for row in sets:
+        if data_of(row["name"]) in BARS:
+            found += _judge_set(row)
+    for bar in PICTURE_BARS:
+        rows = [row for row in pictures if _whole_bytes(row["num_bits"]) == bar.num_bits]
         if rows:
-            against = ["JPEG XL"] if num_bits == 8 else ["PNG", "JPEG 2000"]
-            shares = {codec: ratio(rows, codec) for codec in against}
-            ours = ", ".join(f"{share:.3f} of {codec}" for codec, share in shares.items())
-            claim = f"{names} ({len(rows)}): mean share of the bytes of {' and '.join(against)}"
-            holds = all(share <= bar for share in shares.values())
-            found.append(
-                verdict("our question", claim, "-", ours, f"at most {bar} at level 1", holds)
-            )
-    alone, png = steps[STEPS[1]]["bpp"], 8 * sets[0]["standard"]["PNG"] / sets[0]["pixels"]
-    claim = (
-        "an INR (place, bit, decoded bits) that sees no other pixel codes digits better than PNG"
-    )
-    ours = f"{alone:.2f} bits a pixel, PNG {png:.2f}, with neighbours {steps[STEPS[2]]['bpp']:.2f}"
-    found.append(verdict("our question", claim, "-", ours, "fewer bits", alone < png))
-    all_told, blind = (steps[step]["bpp"] for step in (STEPS[2], STEPS[4]))
-    claim, ours = (
-        "coordinates pay when the neighbours are known",
-        f"{all_told:.3f} bits a pixel, without {blind:.3f}",
-    )
-    found.append(
-        verdict(
-            "our question",
-            claim,
-            "-",
-            ours,
-            f"at least {CLOSE:.0%} fewer bits",
-            all_told < blind * (1 - CLOSE),
-        )
-    )
-    found.append(
-        verdict(
-            "our question",
-            "one INR for one picture, with its weights, is smaller than PNG",
-            "-",
-            f"{level_0['total']:.0f} bytes, PNG {level_0['png']}",
-            "fewer bytes",
-            level_0["total"] < level_0["png"],
-        )
-    )
-    return found
-
-
-def _recombiner(data: str) -> list[tuple[str, str, str]]:
-    ours, alone = "RECOMBINER + ours", "RECOMBINER"
+            found.append(_judge_pictures(bar, rows))
     return [
-        ("Table 6", ours, paper_value("table6", "bpp", method=ours, data=data)),
-        ("Table 7", ours, paper_value("table7", "bpp", method=ours, data=data)),
-        ("Table 7", alone, paper_value("table7", "bpp", method=alone, data=data)),
+        *found,
+        _judge_inr_alone(sets[0], steps),
+        _judge_coordinates(steps),
+        _judge_level_0(level_0),
     ]
 
 
-def _claim_id(item: str, method: str, data: str) -> str:
-    return "/".join(part.replace(" ", "") for part in (item.lower(), method, data))
+def _whole_bytes(num_bits: int) -> int:
+    """The bits of a sample in whole bytes: 15 bits take 16."""
+    return -(-num_bits // BYTE) * BYTE
 
 
-def _theirs(data: str) -> str:
-    return paper_value("table6", "bpp", method="RECOMBINER + ours", data=data)
+def _judge_set(row: Row) -> list[Verdict]:
+    data = data_of(row["name"])
+    return [
+        *(_judge_codec(codec, row) for codec in CODECS_OF_TABLE_6),
+        _not_run("table6", RECOMBINER_WITH_BITS, row),
+        _not_run("table7", RECOMBINER_WITH_BITS, row),
+        _not_run("table7", RECOMBINER, row),
+        judge_own(
+            f"{slug(data)}-whole-container-names-included",
+            f"{data}: the whole container, names included, takes at most {BARS[data]} bits "
+            "per pixel",
+            f"{row['bpp']:.3f} bits per pixel ({shown_name(row)})",
+            f"at most {BARS[data]}",
+            row["bpp"] <= BARS[data],
+            row["count"],
+            paper=_printed(RECOMBINER_WITH_BITS, data),
+        ),
+    ]
+
+
+def _judge_codec(codec: str, row: Row) -> Verdict:
+    data = data_of(row["name"])
+    ours = _rate(row["standard"][codec], row)
+    paper = float(_printed(codec, data))
+    return judge(
+        _claim_id("table6", codec, data),
+        f"{ours:.2f} ({shown_name(row)})",
+        f"bits per pixel within {CLOSE:.0%}",
+        abs(ours / paper - 1) <= CLOSE,
+        row["count"],
+    )
+
+
+def _not_run(table: str, method: str, row: Row) -> Verdict:
+    """A codec of the paper's that cannot be run here, beside ours."""
+    ours = f"not run; this codec {row['bpp']:.3f} ({shown_name(row)})"
+    return judge(_claim_id(table, method, data_of(row["name"])), ours, "-", None, evidence=0)
+
+
+def _claim_id(table: str, method: str, data: str) -> str:
+    """The id of a row of Table 6 or 7, as `claims` makes it from the row's keys."""
+    return "/".join((table, method.replace(" ", ""), data))
+
+
+def _judge_pictures(bar: PictureBar, rows: Sequence[Row]) -> Verdict:
+    shares = {codec: ratio(rows, codec) for codec in bar.codecs}
+    codecs = " and ".join(bar.codecs)
+    return judge_own(
+        slug(f"{len(rows)} {bar.pictures}: mean share of the bytes of {codecs}"),
+        f"{bar.pictures} ({len(rows)}) take a mean share of at most {bar.share} of the bytes of "
+        f"{codecs}",
+        ", ".join(f"{share:.3f} of {codec}" for codec, share in shares.items()),
+        f"at most {bar.share} at level 1",
+        all(share <= bar.share for share in shares.values()),
+        rows,
+    )
+
+
+def _judge_inr_alone(row: Row, steps: Mapping[str, Row]) -> Verdict:
+    alone = steps[PREFIX]["bpp"]
+    with_neighbours = steps[NEIGHBOURS]["bpp"]
+    png = _rate(row["standard"]["PNG"], row)
+    return judge_own(
+        "an-inr-place-bit-decoded-bits-that-sees-no-other-pixel-codes-digits-better-than-png",
+        "an INR (place, bit, decoded bits) that sees no other pixel codes digits better than PNG",
+        f"{alone:.2f} bits per pixel, PNG {png:.2f}, with neighbours {with_neighbours:.2f}",
+        "fewer bits",
+        alone < png,
+        row["count"],
+    )
+
+
+def _judge_coordinates(steps: Mapping[str, Row]) -> Verdict:
+    told = steps[NEIGHBOURS]["bpp"]
+    blind = steps[BLIND]["bpp"]
+    return judge_own(
+        "coordinates-pay-when-the-neighbours-are-known",
+        "coordinates pay when the neighbours are known",
+        f"{told:.3f} bits per pixel, without {blind:.3f}",
+        f"at least {CLOSE:.0%} fewer bits",
+        told < blind * (1 - CLOSE),
+        (NEIGHBOURS, BLIND),
+    )
+
+
+def _judge_level_0(row: Row) -> Verdict:
+    return judge_own(
+        "one-inr-for-one-picture-with-its-weights-is-smaller-than-png",
+        "one INR for one picture, with its weights, is smaller than PNG",
+        f"{row['total']:.0f} bytes, PNG {row['png']}",
+        "fewer bytes",
+        row["total"] < row["png"],
+        evidence=1,
+    )
