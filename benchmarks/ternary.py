@@ -1,54 +1,48 @@
-"""TERNARY on pictures: whole commands, from a picture to a certified file of trits, each in a process of its own.
+"""TERNARY on pictures: whole commands, from a picture to a certified file of trits.
 
-``python benchmarks/ternary.py PICTURES... [--size 32] [--max-iterations N] [--hidden-features W] [--output FILE]``
+``python benchmarks/ternary.py PICTURES... [--size 32] [--max-iterations N] [--hidden-features W]
+[--output FILE]``
 
-Prints the seconds, the bytes of the file, and these over the raw bytes, and writes them as JSON.
+Each command has a process of its own. Prints its seconds, the bytes of its file, and these over the
+raw bytes, and writes them as JSON.
 """
 
-import argparse
 import json
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from measure import command, load_average, make_record, run_command
+
 import lossless_inr_lite as lil
-from lossless_inr_lite.companion.records import SCHEMA_VERSION, environment
 from lossless_inr_lite.files import write_json
-from lossless_inr_lite.storage.certify import certificate_path
+from lossless_inr_lite.storage.certificate import certificate_path
 
 
-def fit_command(source: str, size: int, further: list[str], folder: Path) -> dict[str, Any]:
-    """One `fit` of the command line, and the one `verify` that follows it."""
+def run_program(*arguments: str) -> int:
+    """Run the command line of the package, and return its exit code."""
+    program = [sys.executable, "-m", "lossless_inr_lite", *arguments]
+    return subprocess.run(program, check=False).returncode
+
+
+def fit_command(source: str, size: int, further: Sequence[str], folder: Path) -> dict[str, Any]:
+    """One `fit` of the command line, and the one `verify` that follows it.
+
+    `further` are more arguments of `fit`.
+    """
     out = folder / "out.trits"
-    program = [sys.executable, "-m", "lossless_inr_lite"]
+    sized = ("--size", str(size))
+    load = load_average()
     started = time.perf_counter()
-    done = subprocess.run(
-        [
-            *program,
-            "fit",
-            source,
-            "--size",
-            str(size),
-            "--recipe",
-            "ternary",
-            "-o",
-            str(out),
-            *further,
-        ],
-        check=False,
-    )
+    exit_code = run_program("fit", source, *sized, "--recipe", "ternary", "-o", str(out), *further)
     seconds = time.perf_counter() - started
-    verified = (
-        subprocess.run(
-            [*program, "verify", str(out), source, "--size", str(size)], check=False
-        ).returncode
-        == 0
-    )
+    verified = run_program("verify", str(out), source, *sized) == 0
     model, header = lil.read_model(out)
-    raw, certificate = model.spec.total_bits / 8, json.loads(certificate_path(out).read_text())
+    certificate = json.loads(certificate_path(out).read_text(encoding="utf-8"))
     row = {
         "name": model.spec.name,
         "shape": list(model.spec.shape),
@@ -56,15 +50,17 @@ def fit_command(source: str, size: int, further: list[str], folder: Path) -> dic
         "trits": header.num_parameters,
         "iterations": header.iterations,
         "seconds": seconds,
+        "load_average": load,
         "file_bytes": out.stat().st_size,
-        "raw_bytes": raw,
+        "raw_bytes": model.spec.total_bits / 8,
         "lossless": certificate["lossless"],
         "verified": verified,
-        "exit_code": done.returncode,
+        "exit_code": exit_code,
     }
+    result = "certified" if row["lossless"] else "NOT lossless"
     print(
-        f"{row['name']}: {'certified' if row['lossless'] else 'NOT lossless'}, {seconds:.1f} s, "
-        f"{row['file_bytes']:,} bytes, {row['file_bytes'] / raw:.2f} times the raw ones",
+        f"{row['name']}: {result}, {seconds:.1f} s, {row['file_bytes']:,} bytes, "
+        f"{row['file_bytes'] / row['raw_bytes']:.2f} times the raw ones, load {load:.1f}",
         flush=True,
     )
     return row
@@ -72,35 +68,26 @@ def fit_command(source: str, size: int, further: list[str], folder: Path) -> dic
 
 def main() -> None:
     """Run all, print a line each, and write the record where wanted."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command(__doc__)
     parser.add_argument("pictures", nargs="+")
-    parser.add_argument("--size", type=int, default=32)
+    parser.add_argument("--size", type=int, default=32, help="side of the crop from the middle")
     parser.add_argument("--max-iterations", type=int)
     parser.add_argument("--hidden-features", type=int)
-    parser.add_argument("--output", type=Path)
+    parser.add_argument("--output", type=Path, help="file of the record")
     options = parser.parse_args()
-    chosen = {
-        "--max-iterations": options.max_iterations,
-        "--hidden-features": options.hidden_features,
-    }
-    further = [
-        text for name, value in chosen.items() if value is not None for text in (name, str(value))
-    ]
+    further = []
+    if options.max_iterations is not None:
+        further += ["--max-iterations", str(options.max_iterations)]
+    if options.hidden_features is not None:
+        further += ["--hidden-features", str(options.hidden_features)]
     with TemporaryDirectory() as folder:
         rows = [
             fit_command(picture, options.size, further, Path(folder))
             for picture in options.pictures
         ]
     if options.output:
-        record = {
-            "schema_version": SCHEMA_VERSION,
-            "experiment": "ternary",
-            "environment": environment(),
-        }
-        write_json(options.output, record | {"rows": rows, "fits": {}})
+        write_json(options.output, make_record("ternary", rows=rows))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_command(main))
