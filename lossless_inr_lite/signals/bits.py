@@ -120,7 +120,9 @@ def split_digits(words: np.ndarray, num_bits: int, digit_bits: int) -> np.ndarra
     """
     shifts = _digit_shifts(num_bits, digit_bits)
     mask = np.uint32((1 << digit_bits) - 1)
-    return (np.asarray(words, dtype=np.uint32)[..., None] >> shifts) & mask
+    digits = np.asarray(words, dtype=np.uint32)[..., None] >> shifts
+    digits &= mask  # in place: this is the largest array of a long sound
+    return digits
 
 
 def join_digits(digits: np.ndarray, num_bits: int, digit_bits: int) -> np.ndarray:
@@ -130,8 +132,12 @@ def join_digits(digits: np.ndarray, num_bits: int, digit_bits: int) -> np.ndarra
     np.True_
     """
     shifts = _digit_shifts(num_bits, digit_bits)
-    shifted = np.asarray(digits).astype(np.uint32) << shifts
-    return np.bitwise_or.reduce(shifted, axis=-1) & np.uint32((1 << num_bits) - 1)
+    digits = np.asarray(digits)
+    words = np.zeros(digits.shape[:-1], dtype=np.uint32)
+    # One digit after another: all of them as words would be the largest array of a long sound.
+    for digit, shift in zip(np.moveaxis(digits, -1, 0), shifts, strict=True):
+        words |= digit.astype(np.uint32) << shift
+    return words & np.uint32((1 << num_bits) - 1)
 
 
 def bit_planes(words: np.ndarray, num_bits: int) -> np.ndarray:
