@@ -189,6 +189,18 @@ def test_a_process_knows_which_rows_it_made(tmp_path):
     assert origins()[0].seconds == content["made"]["seconds"]
 
 
+def test_a_row_that_is_made_again_counts_as_made(tmp_path):
+    cache = RowCache(tmp_path, FIT)
+    cache.write(KEY, {"value": 7}, 5.0)
+    forget_origins()
+    cache.read(KEY)
+    cache.discard(KEY)
+    assert origins() == []
+    cache.write(KEY, {"value": 7}, 1.0)
+    cache.read(KEY)
+    assert [(origin.source, origin.seconds) for origin in origins()] == [("fresh", 1.0)]
+
+
 def test_a_records_seconds_are_those_of_its_rows_too(tmp_path):
     """A chapter that goes on from kept rows costs what they took, and says so."""
     case = Case(
@@ -205,15 +217,15 @@ def test_a_records_seconds_are_those_of_its_rows_too(tmp_path):
 
     first = record([case])
     assert first["seconds"] == first["seconds_this_run"]
-    assert (first["rows"]["fresh"], first["rows"]["kept"]) == (1, 0)
+    assert (first["row_sources"]["fresh"], first["row_sources"]["kept"]) == (1, 0)
     second = record([case, other])
     kept = second["fits"][case.label]["made"]
     assert (kept["source"], second["fits"][other.label]["made"]["source"]) == ("kept", "fresh")
     assert kept["seconds"] > 0
-    assert (second["rows"]["fresh"], second["rows"]["kept"]) == (1, 1)
-    assert second["rows"]["kept_seconds"] == kept["seconds"]
+    assert (second["row_sources"]["fresh"], second["row_sources"]["kept"]) == (1, 1)
+    assert second["row_sources"]["kept_seconds"] == kept["seconds"]
     assert second["seconds"] == second["seconds_this_run"] + kept["seconds"]
-    assert second["rows"]["kept_devices"] == ["cpu"]
+    assert second["row_sources"]["kept_devices"] == ["cpu"]
     third = record([case, other])
     both = [fit["made"]["seconds"] for fit in third["fits"].values()]
     assert third["seconds"] == pytest.approx(third["seconds_this_run"] + sum(both))

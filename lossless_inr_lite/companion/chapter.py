@@ -97,7 +97,7 @@ class Chapter:
             "environment": place,
             "seconds": seconds + kept_seconds,
             "seconds_this_run": seconds,
-            "rows": _sources(used),
+            "row_sources": _sources(used),
             "peak_memory_bytes": memory,
             "fits": self.fits,
             "facts": self.facts,

@@ -159,6 +159,11 @@ class RowCache:
         _origins[path] = origin
         return result
 
+    def discard(self, key: RowKey) -> None:
+        """Say that a row that was read will be made again: it is then this process's own."""
+        _origins.pop(self.path(key), None)
+        _missed.add(self.path(key))
+
     def write(self, key: RowKey, row: Row, seconds: float, device: str = "cpu") -> None:
         """Keep a row that took so many seconds on that device."""
         made = {

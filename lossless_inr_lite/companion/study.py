@@ -241,7 +241,12 @@ def _is_whole(case: Case, rows_of: RowCache) -> bool:
 
     Frames are written before their row: a row without them was robbed of them, and is made again.
     """
-    return rows_of.read(case.key) is not None and _frames_path(case, rows_of).is_file()
+    if rows_of.read(case.key) is None:
+        return False
+    if _frames_path(case, rows_of).is_file():
+        return True
+    rows_of.discard(case.key)
+    return False
 
 
 def _run(cases: Sequence[Case], folder: Path) -> None:
