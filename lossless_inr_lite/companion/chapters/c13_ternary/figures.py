@@ -7,6 +7,7 @@ import numpy as np
 from IPython.display import Markdown
 from matplotlib.figure import Figure
 
+from lossless_inr_lite.companion.chapters.c13_ternary.precision import FLOAT_BITS, PRECISIONS
 from lossless_inr_lite.companion.chapters.c13_ternary.study import (
     SINGLE,
     papers_networks,
@@ -19,7 +20,6 @@ from lossless_inr_lite.networks.integer_tables import LARGEST_ACTIVATION
 from lossless_inr_lite.networks.ternary_layout import encoded
 from lossless_inr_lite.storage.fitted import Fit
 from lossless_inr_lite.storage.trits import packed
-from lossless_inr_lite.training.quantisation import PRECISIONS
 
 STYLES = {"after training": "--", "in training": "-"}
 LOWEST_BER = 1e-5
@@ -27,8 +27,6 @@ LOWEST_BER = 1e-5
 
 NO_WRONG_BIT = 0.7
 """What stands for no wrong bit on a logarithmic axis."""
-
-FLOATS = 32
 
 
 # Sizes of files ----------------------------------------------------------------------------------
@@ -186,7 +184,7 @@ def activation_histograms(fit: Fit) -> Figure:
 
 def precision_table(rows: Sequence[Mapping[str, Any]]) -> Markdown:
     """BER by precision; bold where the saved network is certified lossless."""
-    precisions = (FLOATS, *PRECISIONS)
+    precisions = (FLOAT_BITS, *PRECISIONS)
     lines = []
     for method in _methods(rows):
         for how in STYLES:

@@ -1,12 +1,10 @@
-"""Fig. 10: how coarse the weights of networks with real numbers may become.
-
-The notebook is `13_ternary.ipynb`.
-"""
+"""Fig. 10: how coarse the weights of networks with real numbers may become."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lossless_inr_lite.companion.lists import comma_list
 from lossless_inr_lite.errors import check_choice
 from lossless_inr_lite.signals import Signal
 from lossless_inr_lite.signals.metrics import signal_metrics
@@ -59,7 +57,7 @@ def precisions(text: str) -> list[int]:
     >>> precisions("8, 2")
     [8, 2]
     """
-    found = [part.strip() for part in text.split(",") if part.strip()]
+    found = comma_list(text)
     for part in found:
         check_choice("value in precision_bits", part, [str(bits) for bits in PRECISIONS])
     return [int(part) for part in found]

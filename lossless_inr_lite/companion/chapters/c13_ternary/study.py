@@ -8,6 +8,7 @@ from typing import Any
 import imagecodecs
 import numpy as np
 
+from lossless_inr_lite.companion.chapters.c13_ternary.precision import lossless_down_to
 from lossless_inr_lite.companion.claims import Verdict, judge, judge_own, paper_value
 from lossless_inr_lite.companion.rows import Row
 from lossless_inr_lite.companion.study import Case, spread
@@ -17,7 +18,6 @@ from lossless_inr_lite.signals import Signal
 from lossless_inr_lite.storage.fitted import Fit
 from lossless_inr_lite.training.fit import fit
 from lossless_inr_lite.training.freezing import IterativeFreezing
-from lossless_inr_lite.training.quantisation import lossless_down_to
 from lossless_inr_lite.training.recipes import TERNARY, ternary_size
 
 LAYERS = 2
