@@ -33,7 +33,7 @@ from measure import (
 )
 
 import lossless_inr_lite as lil
-from lossless_inr_lite.companion.records import paper_value
+from lossless_inr_lite.companion.claims import paper_value
 from lossless_inr_lite.files import write_json
 
 COLUMNS = (

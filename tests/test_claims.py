@@ -21,7 +21,6 @@ from lossless_inr_lite.companion.claims import (
     paper_claims,
     paper_value,
     slug,
-    verdict,
     verdict_ids,
 )
 from lossless_inr_lite.companion.paths import PAPER
@@ -167,7 +166,7 @@ def test_an_unknown_id_is_named():
     with pytest.raises(InputError, match="table1/Kodak/nobody"):
         one(found("lite", "a", ("reproduced", "0"), row="table1/Kodak/nobody"))
     with pytest.raises(InputError, match="'table99'"):
-        verdict("Table 1", "c", 1, 2, "none", True, row="table99")
+        judge("table99", 2, "none", True, evidence=1)
     assert Verdict("Table 1", "c", "1", "2", "none", "deviates").row == ""
 
 

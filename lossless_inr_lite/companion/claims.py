@@ -252,14 +252,6 @@ def judge_own(
     )
 
 
-def verdict(
-    item: str, claim: str, paper: object, ours: object, tolerance: str, holds: bool, row: str = ""
-) -> Verdict:
-    """The older form of `judge`, whose texts are the caller's and which asks for no evidence."""
-    found = "reproduced" if holds else "deviates"
-    return Verdict(item, claim, str(paper), str(ours), tolerance, found, row)
-
-
 def _decide(holds: bool | None, evidence: int | Sized) -> str:
     count = len(evidence) if isinstance(evidence, Sized) else evidence
     if count == 0 or holds is None:

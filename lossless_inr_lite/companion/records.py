@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 
-from lossless_inr_lite.companion.claims import VERDICTS, Verdict, paper_value, verdict
 from lossless_inr_lite.companion.paths import RESULTS, git_commit
 from lossless_inr_lite.companion.rows import fit_record
 from lossless_inr_lite.errors import InputError
@@ -20,19 +19,13 @@ from lossless_inr_lite.version import __version__
 
 SCHEMA_VERSION = 1
 
-# The names of claims, paths and rows stood here: what imports them from here still works.
 __all__ = [
     "SCHEMA_VERSION",
-    "VERDICTS",
-    "Verdict",
     "environment",
     "fit_record",
-    "git_commit",
     "load_record",
-    "paper_value",
     "peak_memory",
     "record_names",
-    "verdict",
 ]
 
 
