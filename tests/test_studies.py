@@ -1,18 +1,35 @@
-"""Ablation, capacity, and the commands in benchmarks/ and workflow/, on cases of seconds."""
+"""Chapters 1 to 8 and the commands in benchmarks/ and workflow/, each on a case of seconds."""
 
 import importlib.util
 import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from functools import cache
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 import lossless_inr_lite as lil
-from lossless_inr_lite.companion.chapters.c03_fast_fitting import VARIANTS, tile_curve, variant
-from lossless_inr_lite.companion.chapters.c04_capacity import smallest_width
+from lossless_inr_lite.companion.chapters import c01_bit_planes as bit_planes
+from lossless_inr_lite.companion.chapters import c02_image_fitting as image_fitting
+from lossless_inr_lite.companion.chapters import c03_fast_fitting as fast
+from lossless_inr_lite.companion.chapters import c04_capacity as capacity
+from lossless_inr_lite.companion.chapters import c05_baselines as baselines
+from lossless_inr_lite.companion.chapters import c06_backbones as backbones
+from lossless_inr_lite.companion.chapters import c07_hypothesis as hypothesis
+from lossless_inr_lite.companion.chapters import c08_ablations as ablations
+from lossless_inr_lite.companion.claims import find_verdict, verdict_ids
 from lossless_inr_lite.companion.paths import ROOT
+from lossless_inr_lite.companion.records import load_record
+from lossless_inr_lite.companion.study import Case, run_groups
+from lossless_inr_lite.companion.tables import in_order
+from lossless_inr_lite.signals.bits import error_ceiling
+from lossless_inr_lite.signals.image_files import write_image
 from lossless_inr_lite.training.recipes import FAST
 
 
@@ -24,66 +41,326 @@ def command(*arguments):
     return done.stdout
 
 
+def module_of(script):
+    """A file outside the package as a module."""
+    path = ROOT / script
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+# Verdicts ----------------------------------------------------------------------------------------
+
+
+def rows_of(record, part=""):
+    return in_order(row for label, row in record["fits"].items() if label.startswith(part))
+
+
+def judged_again(name, record):
+    """The verdicts of a committed record, made again from its rows."""
+    if name == "05_baselines":
+        return [
+            verdict
+            for part in ("paper", "best")
+            for verdict in baselines.verdicts(rows_of(record, part), f"rate: {part}")
+        ]
+    if name == "06_backbones":
+        return backbones.verdicts(rows_of(record))
+    if name == "07_hypothesis":
+        return hypothesis.verdicts(rows_of(record))
+    return ablations.verdicts(
+        rows_of(record, "losses"), rows_of(record, "colours"), record["facts"]["silent"]
+    )
+
+
+@pytest.mark.parametrize("profile", ["cpu", "lite"])
+@pytest.mark.parametrize("name", ["05_baselines", "06_backbones", "07_hypothesis", "08_ablations"])
+def test_committed_verdicts_follow_from_their_rows(profile, name):
+    record = load_record(profile, name)
+    found = judged_again(name, record)
+    assert len(found) == len(record["verdicts"])
+    for new, old in zip(found, record["verdicts"], strict=True):
+        assert (new.row, new.ours) == (old["row"], old["ours"])
+        if new.verdict != old["verdict"]:  # the record is from before evidence was asked for
+            assert (new.verdict, new.ours) == ("not attempted", "none")
+            assert profile == "lite"
+            assert "samples seen" in new.claim
+
+
+@pytest.mark.parametrize("name", ["06_backbones", "07_hypothesis", "08_ablations"])
+def test_verdicts_have_the_ids_by_which_pages_quote_older_records(name):
+    record = load_record("cpu", name)
+    new = [vars(verdict) for verdict in judged_again(name, record)]
+    for wanted in verdict_ids(record["verdicts"]):
+        assert find_verdict(new, wanted)["row"] == find_verdict(record["verdicts"], wanted)["row"]
+
+
+def baseline(method, checkpoints):
+    return {
+        "method": method,
+        "signal": {"name": "p", "sha256": "p", "num_bits": 8},
+        "lossless": method == baselines.OURS,
+        "reference": method == baselines.OURS,
+        "checkpoints": checkpoints,
+        "history": [{"iteration": 90, "ber_planes": [0.5] * 7 + [0.1]}],
+    }
+
+
+def test_baselines_that_reached_nothing_are_no_evidence():
+    rows = [baseline(baselines.OURS, {}), baseline("SIREN", {})]
+    said = {verdict.id: verdict.verdict for verdict in baselines.verdicts(rows, "rate: x")}
+    undecided = {name for name, word in said.items() if word == "not attempted"}
+    assert {name.split("/")[0] for name in undecided} == {
+        "fig2",
+        "fig3",
+        "rate-x-8-bits-no-baseline-is-lossless-after-as-many-samples-seen",
+        "rate-x-8-bits-no-baseline-is-lossless-after-as-many-seconds",
+    }
+    assert set(said.values()) == {"reproduced", "not attempted"}
+
+
+def test_a_method_without_fits_is_no_evidence():
+    said = {verdict.id: verdict.verdict for verdict in hypothesis.verdicts([])}
+    assert set(said.values()) == {"not attempted"}
+    assert "fig8" in said
+    said = {verdict.id: verdict.verdict for verdict in ablations.verdicts([], [], {})}
+    assert said.pop(
+        "a-wrong-bit-with-logit-17-has-no-gradient-behind-the-sigmoid-and-has-with-logits"
+    )
+    assert set(said.values()) == {"not attempted"}
+
+
+# Chapters 1 to 4 ---------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 14))
+def test_the_tolerance_of_eq_3_is_tight(num_bits):
+    tolerance = error_ceiling(num_bits)
+    assert bit_planes.surviving_levels(num_bits, 0.999 * tolerance) == 1
+    assert bit_planes.surviving_levels(num_bits, 1.001 * tolerance) == 0
+
+
+def test_a_stretched_picture_is_found_out():
+    deep = lil.load_image("radiograph", size=32)
+    fake = bit_planes.stretched(deep, 8)
+    assert (fake.num_bits, fake.samples.dtype) == (deep.num_bits, deep.samples.dtype)
+    assert len(np.unique(fake.samples)) <= 256 < len(np.unique(deep.samples))
+    assert lil.genuineness(deep).as_dict()["genuine"]
+    assert not lil.genuineness(fake).as_dict()["genuine"]
+
+
+def test_a_wrong_plane_or_level_deviates():
+    good = bit_planes.verdicts({"photo": True}, {8: 1.0}, {8: 0.0})
+    assert {verdict.verdict for verdict in good} == {"reproduced"}
+    bad = bit_planes.verdicts({"photo": True, "deep": False}, {8: 0.9}, {8: 0.1})
+    assert {verdict.verdict for verdict in bad} == {"deviates"}
+
+
+def test_one_picture_is_compared_at_equal_samples_and_keeps_the_ids_of_pages(tiny, tmp_path):
+    kept = {}
+    chapter = SimpleNamespace(
+        folder=tmp_path, add_fit=lambda label, fit, signal: kept.update({label: fit})
+    )
+    plan = image_fitting.Plan(
+        hidden_features=24,
+        hidden_layers=2,
+        recipe="paper",
+        seed=1,
+        max_iterations=30,
+        max_seconds=60.0,
+        device="cpu",
+    )
+    run = image_fitting.compare(tiny, plan, chapter)
+    assert list(kept) == [f"astronaut/{name}" for name in image_fitting.FORMULATIONS]
+    used = {name: fit.history.entries[-1].samples_seen for name, fit in run.fits.items()}
+    assert used["amplitude"] == used["bit_coordinate"]
+    found = [vars(verdict) for verdict in image_fitting.verdicts({"astronaut": run})]
+    record = load_record("lite", "02_image_fitting")["verdicts"]
+    quoted = [name for name in verdict_ids(record) if "Kodak" in name or "astronaut" in name]
+    assert len(quoted) == len(found) == 4
+    for name, own in zip(quoted, found, strict=True):
+        assert find_verdict(found, name) == own
+
+
 def test_every_variant_changes_the_recipe():
-    trainers = {name: variant(name).trainer for name in VARIANTS}
+    trainers = {name: fast.variant(name).trainer for name in fast.VARIANTS}
     assert trainers["FAST"] == FAST.trainer
-    assert all(trainer != FAST.trainer for name, trainer in trainers.items() if name != "FAST")
+    others = [trainer for name, trainer in trainers.items() if name != "FAST"]
+    assert len(others) == len(fast.VARIANTS) - 1
+    assert all(trainer != FAST.trainer for trainer in others)
 
 
 def test_tiles_of_every_side_have_the_same_budget():
     picture = lil.load_image("astronaut", size=32)
-    fits = tile_curve(picture, [16, 32], seed=0)
+    fits = fast.tile_curve(picture, [16, 32], seed=0)
     assert [fit.model.formulation.groups(picture.spec) for fit in fits.values()] == [4, 1]
     sizes = [fit.num_parameters for fit in fits.values()]
     assert max(sizes) / min(sizes) < 1.1
 
 
-def test_capacity_finds_a_width_that_arrives_and_one_below_that_does_not():
-    picture = lil.load_image("astronaut", size=8)
-    found = smallest_width(picture, "bit_heads", None, 1.0)
-    assert found["tried"][found["width"]] is True
-    below = [ok for width, ok in found["tried"].items() if width < found["width"]]
-    assert not any(below)
-    assert found["bits_per_parameter"] == pytest.approx(8 * 8 * 3 * 8 / found["num_parameters"])
+def test_our_claims_on_fast_need_a_certificate_and_fewer_samples(tiny_fit):
+    early = SimpleNamespace(stopped="budget", history=tiny_fit.history)
+    slow = SimpleNamespace(
+        stopped="lossless",
+        history=SimpleNamespace(
+            entries=[replace(tiny_fit.history.entries[-1], samples_seen=10**9)]
+        ),
+    )
+    quick = SimpleNamespace(stopped="lossless", history=tiny_fit.history)
+    headline, fewer = fast.verdicts(tiny_fit, {"paper": slow, "fast": quick})
+    assert headline.verdict == "deviates"  # certified, but with more parameters than the paper
+    assert headline.id == "4-x-4-x-8-bits-lossless-with-at-most-321-parameters"
+    assert fewer.verdict == "reproduced"
+    assert find_verdict(load_record("lite", "03_fast_fitting")["verdicts"], fewer.id)
+    _, fewer = fast.verdicts(tiny_fit, {"paper": slow, "fast": early})
+    assert fewer.verdict == "deviates"
+    _, fewer = fast.verdicts(tiny_fit, {"paper": quick, "fast": quick})
+    assert fewer.verdict == "deviates"
+
+
+def fit_that_needs(width):
+    """A stand-in for `fit` that becomes lossless from that width on."""
+
+    def fit(signal, *, hidden_features, **_):
+        return SimpleNamespace(
+            stopped="lossless" if hidden_features >= width else "max_seconds",
+            num_parameters=10 * hidden_features,
+            entry=SimpleNamespace(samples_seen=1),
+            history=SimpleNamespace(entries=[SimpleNamespace(seconds=1.0)]),
+        )
+
+    return fit
+
+
+@given(needed=st.integers(1, capacity.LARGEST_WIDTH))
+@example(needed=1)
+@example(needed=capacity.FIRST_WIDTH)
+@example(needed=capacity.LARGEST_WIDTH)
+def test_capacity_finds_a_width_that_arrives_and_one_close_below_that_does_not(tiny, needed):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(capacity, "fit", fit_that_needs(needed))
+        found = capacity.smallest_width(tiny, "bit_heads", None, 1.0)
+    width = found["width"]
+    assert found["tried"] == {tried: tried >= needed for tried in found["tried"]}
+    assert found["tried"][width]
+    assert found["num_parameters"] == 10 * width
+    too_small = [tried for tried, arrived in found["tried"].items() if not arrived]
+    assert max(too_small, default=0) < needed <= width
+    assert width - max(too_small, default=0) <= max(1, width // 20)
+
+
+def test_capacity_says_when_no_width_arrives(tiny, monkeypatch):
+    monkeypatch.setattr(capacity, "fit", fit_that_needs(capacity.LARGEST_WIDTH + 1))
+    found = capacity.smallest_width(tiny, "bit_heads", None, 1.0)
+    assert found["width"] is None
+    assert max(found["tried"]) == capacity.LARGEST_WIDTH
+    row = {"name": "p", "num_bits": 8, "formulation": "bit_heads", "tile": None, **found}
+    assert "none found" in capacity.capacity_table([row]).data
+
+
+def test_capacity_fits_for_real():
+    picture = lil.load_image("astronaut", size=4)
+    found = capacity.smallest_width(picture, "bit_heads", None, 2.0)
+    assert found["tried"][found["width"]]
+    assert not all(found["tried"].values())  # a width of 1 holds no picture
+    assert found["bits_per_parameter"] == pytest.approx(4 * 4 * 3 * 8 / found["num_parameters"])
+
+
+def test_size_ratios_leave_out_tiles_and_what_was_not_found():
+    def size(name, formulation, parameters, tile=None):
+        return {
+            "name": name,
+            "num_bits": 1,
+            "formulation": formulation,
+            "tile": tile,
+            "num_parameters": parameters,
+        }
+
+    rows = [
+        size("a", "amplitude", 20),
+        size("a", "bit_coordinate", 80),
+        size("a", "bit_coordinate", 7, tile=12),
+        size("b", "amplitude", None),
+        size("b", "bit_coordinate", 80),
+    ]
+    ratios = capacity.size_ratios(rows)
+    assert [ratio.measured for ratio in ratios] == [0.25, None]
+    assert [ratio.predicted for ratio in ratios] == [0.25, 0.25]  # 16 C against 64 C
+    assert [ratio.agrees for ratio in ratios] == [True, False]
+    order, size_of = capacity.verdicts(ratios)
+    assert (order.verdict, size_of.verdict) == ("not attempted", "deviates")
+    assert capacity.verdicts(ratios[:1])[1].verdict == "reproduced"
+    assert capacity.verdicts([])[1].verdict == "not attempted"
+
+
+# Chapter 5 ---------------------------------------------------------------------------------------
+
+
+def test_films_are_those_of_one_picture_and_seed(tmp_path):
+    ours = Case("ours", "astronaut", 4, "bit_heads", hidden_features=16, hidden_layers=1)
+    ours = replace(ours, max_iterations=3)
+    other = replace(ours, method="SIREN", formulation="amplitude")
+    again = replace(ours, seed=1)
+    rows = run_groups([[ours, other], [again]], tmp_path)
+    strips = baselines.films(rows.values(), ours, tmp_path)
+    assert list(strips) == ["ours", "SIREN"]
+    assert strips["ours"].words[-1].shape == (4, 4, 3)
+    assert list(baselines.films(rows.values(), again, tmp_path)) == ["ours"]
+
+
+# Commands ----------------------------------------------------------------------------------------
+
+
+def bench(out, *options):
+    script = ROOT / "benchmarks" / "bench.py"
+    small = ("--size", 8, "--hidden-features", 32, "--repeat", 1)
+    text = command(script, *small, *options, "--output", out)
+    return text, json.loads(out.read_text())["rows"]
 
 
 def test_bench_alternates_and_prints_ratios(tmp_path):
-    out = tmp_path / "bench.json"
-    text = command(
-        ROOT / "benchmarks" / "bench.py",
-        "--size",
-        8,
-        "--hidden-features",
-        32,
-        "--repeat",
-        1,
-        "--output",
-        out,
-    )
+    text, rows = bench(tmp_path / "bench.json")
     assert "seconds: PAPER / FAST" in text
-    rows = json.loads(out.read_text())["rows"]
     assert [row["recipe"] for row in rows] == ["paper", "fast"] * 2
     assert all(row["verdict"] == "lossless" for row in rows if row["recipe"] == "fast")
     assert all(row["command_seconds"] > row["seconds"] for row in rows)
 
 
 def test_bench_projects_what_would_take_too_long(tmp_path):
-    out = tmp_path / "bench.json"
-    command(
-        ROOT / "benchmarks" / "bench.py",
-        "--size",
-        8,
-        "--hidden-features",
-        32,
-        "--repeat",
-        1,
-        "--budget",
-        0.01,
-        "--output",
-        out,
-    )
-    rows = json.loads(out.read_text())["rows"]
+    _, rows = bench(tmp_path / "bench.json", "--budget", 0.01)
     assert [row["projected"] for row in rows] == [790, None, 790, None]
+
+
+def test_capacity_keeps_what_it_has_found(tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    script = module_of("benchmarks/capacity.py")
+    write_image(tmp_path / "photo.png", lil.load_image("astronaut", size=4).samples, 8)
+    asked = []
+
+    def found_later(signal, formulation, tile, max_seconds):
+        asked.append((signal.name, formulation, tile, max_seconds))
+        if formulation == "amplitude":
+            return {"width": None, "num_parameters": None, "bits_per_parameter": None}
+        return {"width": 5, "num_parameters": 96, "bits_per_parameter": 4.0}
+
+    monkeypatch.setattr(script, "smallest_width", found_later)
+    out = tmp_path / "capacity.json"
+    options = ["--signals", tmp_path, "--size", 4, "--max-seconds", 2, "--output", out]
+    monkeypatch.setattr(sys, "argv", ["capacity.py", *map(str, options)])
+    script.main()
+    printed = capsys.readouterr().out
+    assert asked == [("photo", *case, 2.0) for case in script.CASES]
+    assert printed.splitlines()[1] == (
+        "photo, 8 bits, bit_heads, tiles of 12: width 5, 96 parameters, 4.00 bits per parameter"
+    )
+    assert "amplitude: width None, None parameters, none found in time" in printed
+    labels = [line.split(": ")[0] for line in printed.splitlines()]
+    assert sorted(json.loads(out.read_text())["rows"]) == sorted(labels)
+    asked.clear()
+    script.main()
+    assert asked == []
+    assert capsys.readouterr().out == printed
 
 
 def test_check_gpu_says_that_it_skips():
@@ -94,13 +371,12 @@ def test_check_gpu_says_that_it_skips():
     assert "skipped: this machine has no CUDA device" in command(ROOT / "workflow" / "check_gpu.py")
 
 
+# Quotes ------------------------------------------------------------------------------------------
+
+
 @cache
 def book_extension():
-    path = ROOT / "book" / "_ext" / "companion.py"
-    spec = importlib.util.spec_from_file_location("companion", path)
-    companion = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(companion)
-    return companion
+    return module_of("book/_ext/companion.py")
 
 
 def test_pages_quote_records_by_path():

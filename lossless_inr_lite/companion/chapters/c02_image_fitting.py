@@ -11,15 +11,17 @@ import numpy as np
 from IPython.display import Markdown
 
 from lossless_inr_lite.companion.backbones import PICTURES
-from lossless_inr_lite.companion.chapter import Chapter, table
+from lossless_inr_lite.companion.chapter import Chapter
 from lossless_inr_lite.companion.claims import Verdict, judge, judge_own, paper_value, slug
-from lossless_inr_lite.companion.movies import Filmstrip
+from lossless_inr_lite.companion.filmstrip import Filmstrip
 from lossless_inr_lite.companion.plots import LABELS
+from lossless_inr_lite.companion.tables import table
 from lossless_inr_lite.formulations import get_formulation
 from lossless_inr_lite.history import Entry, History
 from lossless_inr_lite.signals import Signal, SignalSpec
 from lossless_inr_lite.storage.certify import save
-from lossless_inr_lite.training.fit import Fit, fit
+from lossless_inr_lite.storage.fitted import Fit
+from lossless_inr_lite.training.fit import fit
 from lossless_inr_lite.training.recipes import parameter_budget, widest
 
 FORMULATIONS = ("bit_coordinate", "bit_heads", "amplitude")

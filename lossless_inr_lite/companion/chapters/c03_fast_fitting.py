@@ -14,12 +14,14 @@ from IPython.display import Markdown
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator, ScalarFormatter
 
-from lossless_inr_lite.companion.chapter import table
 from lossless_inr_lite.companion.claims import Verdict, judge_own, slug
+from lossless_inr_lite.companion.plots import panel
+from lossless_inr_lite.companion.tables import table
 from lossless_inr_lite.formulations import get_formulation
 from lossless_inr_lite.signals import Signal
+from lossless_inr_lite.storage.fitted import Fit
 from lossless_inr_lite.training.fast import Fast
-from lossless_inr_lite.training.fit import Fit, fit
+from lossless_inr_lite.training.fit import fit
 from lossless_inr_lite.training.recipes import FAST, Recipe, default_tile, parameter_budget, widest
 
 # name -> what is changed in the recipe's numbers
@@ -145,7 +147,7 @@ def wrong_bits_curves(fits: Mapping[str, Fit]) -> Figure:
     """Wrong bits against seconds, one line per fit; a dot where none is left."""
     none_left = 0.7  # where a logarithmic axis shows 0
     colours = plt.colormaps["tab10"].colors  # type: ignore[attr-defined]
-    figure, axes = plt.subplots(figsize=(9, 4.6))
+    figure, axes = panel((9, 4.6))
     for (name, result), colour in zip(fits.items(), colours, strict=False):
         seconds = result.history.column("seconds")
         wrong = result.history.column("wrong_bits")
@@ -156,14 +158,13 @@ def wrong_bits_curves(fits: Mapping[str, Fit]) -> Figure:
             axes.plot(seconds[-1], none_left, marker="o", color=colour)
     axes.set(yscale="log", xlabel="seconds", ylabel="wrong bits (dot: none left)")
     axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
-    figure.tight_layout()
     return figure
 
 
 def seconds_curve(fits: Mapping[int, Fit], positions: int) -> Figure:
     """Seconds to zero wrong bits against the side of a tile; the picture has `positions` pixels."""
     seconds = [result.history.entries[-1].seconds for result in fits.values()]
-    figure, axes = plt.subplots(figsize=(6, 3.6))
+    figure, axes = panel((6, 3.6))
     axes.plot(list(fits), seconds, marker="o")
     axes.set(xscale="log", yscale="log")
     axes.set_xlabel(f"side of a tile (largest: one network for all {positions:,} pixels)")
@@ -172,7 +173,6 @@ def seconds_curve(fits: Mapping[int, Fit], positions: int) -> Figure:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(ScalarFormatter())
     axes.yaxis.set_minor_formatter(ScalarFormatter())
-    figure.tight_layout()
     return figure
 
 

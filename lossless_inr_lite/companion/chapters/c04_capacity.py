@@ -9,11 +9,12 @@ from typing import Any
 
 from IPython.display import Markdown
 
-from lossless_inr_lite.companion.chapter import table
 from lossless_inr_lite.companion.claims import Verdict, judge
+from lossless_inr_lite.companion.tables import table
 from lossless_inr_lite.signals import Signal
+from lossless_inr_lite.storage.fitted import Fit
 from lossless_inr_lite.theory.bounds import upper_bound
-from lossless_inr_lite.training.fit import Fit, fit
+from lossless_inr_lite.training.fit import fit
 
 FIRST_WIDTH = 8
 LARGEST_WIDTH = 1024

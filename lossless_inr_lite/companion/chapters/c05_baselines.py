@@ -3,20 +3,22 @@
 The method and six baselines at equal iterations, at equal samples seen and at equal seconds.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lossless_inr_lite.companion.backbones import BASELINES, PICTURES
 from lossless_inr_lite.companion.claims import Verdict, judge, judge_own, paper_value, slug
-from lossless_inr_lite.companion.study import Case, run_cases, run_groups
+from lossless_inr_lite.companion.filmstrip import Filmstrip
+from lossless_inr_lite.companion.rows import Row
+from lossless_inr_lite.companion.study import Case, film, run_cases, run_groups
 from lossless_inr_lite.companion.tables import (
     CLOCK_NAMES,
-    Row,
     by_method,
     mean_of,
     of_bits,
+    qualities,
     quality,
 )
 
@@ -72,6 +74,16 @@ def compare(
     `cases`.
     """
     return run_groups([cases(template, rates) for template in templates], folder, workers, PATIENCE)
+
+
+def films(rows: Iterable[Row], template: Case, folder: Path) -> dict[str, Filmstrip]:
+    """The films by method of the fits that `compare` made of the template's picture and seed."""
+    found = {}
+    for row in rows:
+        case = Case.from_facts(row["case"])
+        if (case.signal, case.seed) == (template.signal, template.seed):
+            found[case.method] = film(case, folder)
+    return found
 
 
 # Verdicts ----------------------------------------------------------------------------------------
@@ -155,7 +167,7 @@ class _Comparison:
 
     def wrong_upper_planes(self) -> Verdict:
         """Fig. 2: errors in the upper planes of baselines, at the method's end."""
-        ends = self.baselines_at("iteration")
+        ends = qualities(self.baselines, "iteration")
         wrong = sum(max(end["ber_planes"][-UPPER_PLANES:]) > 0 for end in ends)
         return judge(
             "fig2",
@@ -169,7 +181,7 @@ class _Comparison:
 
     def only_the_method_is_exact(self) -> Verdict:
         """Fig. 3: the method ends at a bit error rate of 0, all baselines above it."""
-        ends = self.baselines_at("iteration")
+        ends = qualities(self.baselines, "iteration")
         above = sum(end["ber"] != 0 for end in ends)
         return judge(
             "fig3",
@@ -213,11 +225,6 @@ class _Comparison:
     def baselines(self) -> list[Row]:
         """The fits that were stopped at the method's cost."""
         return [row for row in self.rows if not row["reference"]]
-
-    def baselines_at(self, clock: str) -> list[Mapping[str, Any]]:
-        """All metrics of the baselines when they had used as much as the method, where they did."""
-        found = [quality(row, clock) for row in self.baselines]
-        return [end for end in found if end]
 
     def printed_ber(self, method: str) -> str:
         """The bit error rate that Table 1 prints."""

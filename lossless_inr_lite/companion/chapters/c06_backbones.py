@@ -7,8 +7,9 @@ from typing import Any
 
 from lossless_inr_lite.companion.backbones import BACKBONES, PICTURES
 from lossless_inr_lite.companion.claims import Verdict, judge, paper_value
+from lossless_inr_lite.companion.rows import Row
 from lossless_inr_lite.companion.study import Case, run_groups
-from lossless_inr_lite.companion.tables import Row, by_method, of_bits, quality
+from lossless_inr_lite.companion.tables import by_method, of_bits, qualities
 
 ALONE = "alone"
 OURS = "with bit-planes"
@@ -76,8 +77,7 @@ def _alone(name: str, data: str, ours: Sequence[Row], alone: Sequence[Row]) -> l
     No verdict where it is not lossless with bit-planes, or where no fit alone came that far: then
     there is nothing to compare.
     """
-    ends = [quality(row, "iteration") for row in alone]
-    errors = [end["ber"] for end in ends if end]
+    errors = [end["ber"] for end in qualities(alone, "iteration")]
     if not errors or not all(row["lossless"] for row in ours):
         return []
     return [

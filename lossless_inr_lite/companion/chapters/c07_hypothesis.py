@@ -13,10 +13,18 @@ from typing import Any
 
 from IPython.display import Markdown
 
-from lossless_inr_lite.companion.chapter import table
 from lossless_inr_lite.companion.claims import Verdict, judge, judge_own
+from lossless_inr_lite.companion.rows import Row
 from lossless_inr_lite.companion.study import Case, run_cases
-from lossless_inr_lite.companion.tables import CLOCK_NAMES, Row, by_method, cost_text, means
+from lossless_inr_lite.companion.tables import (
+    CLOCK_NAMES,
+    by_method,
+    cost_text,
+    fits_behind,
+    mean_cost,
+    means,
+    table,
+)
 
 DIGITS = {"n = 1": 1, "n = 2": 2, "n = 4": 4, "n = 8": 8}
 """Bits of a digit by method, all with MSE; of an 8-bit picture the last is the value itself."""
@@ -146,39 +154,39 @@ def _digits(rows: Sequence[Row], name: str) -> Verdict:
 
 
 def _fewer_iterations(rows: Sequence[Row]) -> Verdict:
-    ours = _cost(rows, OURS, "iterations")
-    single = _cost(rows, SINGLE, "iterations")
+    ours = mean_cost(rows, OURS, "iterations")
+    single = mean_cost(rows, SINGLE, "iterations")
     return judge(
         "table3/proposed/1",
         f"{cost_text(ours)} against {cost_text(single)}",
         f"fewer iterations than {SINGLE} with MSE",
         ours < single,
-        evidence=_count(rows, OURS, SINGLE),
+        evidence=fits_behind(rows, (OURS, SINGLE)),
     )
 
 
 def _in_order(rows: Sequence[Row], claim_id: str) -> Verdict:
     """Iterations grow with the bits of a digit."""
-    costs = [_cost(rows, name, "iterations") for name in DIGITS]
+    costs = [mean_cost(rows, name, "iterations") for name in DIGITS]
     return judge(
         claim_id,
         ", ".join(cost_text(cost) for cost in costs),
         f"in this order, {100 * SLACK:.0f} %",
         _grows(costs),
-        evidence=_count(rows, *DIGITS),
+        evidence=fits_behind(rows, DIGITS),
     )
 
 
 def _fewer_samples(rows: Sequence[Row]) -> Verdict:
-    ours = _cost(rows, OURS, "samples_seen")
-    single = _cost(rows, SINGLE, "samples_seen")
+    ours = mean_cost(rows, OURS, "samples_seen")
+    single = mean_cost(rows, SINGLE, "samples_seen")
     return judge_own(
         "the-method-also-needs-fewer-samples-than-n-1-with-mse",
         "the method also needs fewer samples than n = 1 with MSE",
         f"{cost_text(ours)} against {cost_text(single)}",
         "fewer",
         ours < single,
-        evidence=_count(rows, OURS, SINGLE),
+        evidence=fits_behind(rows, (OURS, SINGLE)),
     )
 
 
@@ -186,30 +194,18 @@ def _silent_input(rows: Sequence[Row]) -> Verdict:
     """Heads with a third input that is always the same, against heads without it."""
     with_input = Corner("bce", 3, "heads").method
     without = Corner("bce", 2, "heads").method
-    before = _cost(rows, without, "iterations")
+    before = mean_cost(rows, without, "iterations")
     factor = math.nan
     if math.isfinite(before):
-        factor = _cost(rows, with_input, "iterations") / before
+        factor = mean_cost(rows, with_input, "iterations") / before
     return judge_own(
         "a-silent-third-input-costs-iterations-as-the-bound-says",
         "a silent third input costs iterations, as the bound says",
         f"{factor:.2f} times",
         f"above {SILENT_COST:g}",
         factor > SILENT_COST,
-        evidence=_count(rows, with_input, without),
+        evidence=fits_behind(rows, (with_input, without)),
     )
-
-
-def _cost(rows: Sequence[Row], method: str, cost: str) -> float:
-    """Mean cost of a method's fits; infinite when one of them did not arrive, or there is none."""
-    return means(rows, cost).get(method, math.inf)
-
-
-def _count(rows: Sequence[Row], *methods: str) -> int:
-    """How many fits a comparison of these methods rests on; 0 when one of them has none."""
-    fits = by_method(rows)
-    counts = [len(fits.get(method, [])) for method in methods]
-    return sum(counts) if all(counts) else 0
 
 
 def _grows(costs: Sequence[float]) -> bool:

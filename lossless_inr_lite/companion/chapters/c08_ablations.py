@@ -4,7 +4,7 @@ Which loss, what is a coordinate and what a network, and the wrong bits that hav
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,13 @@ import torch
 from torch import Tensor
 
 from lossless_inr_lite.companion.claims import Verdict, judge, judge_own
+from lossless_inr_lite.companion.rows import Row
 from lossless_inr_lite.companion.study import Case, run_cases
-from lossless_inr_lite.companion.tables import Row, by_method, cost_text, means
+from lossless_inr_lite.companion.tables import cost_text, fits_behind, mean_cost
 from lossless_inr_lite.losses import Loss, get_loss
 from lossless_inr_lite.signals import Signal
-from lossless_inr_lite.training.fit import Fit, fit
+from lossless_inr_lite.storage.fitted import Fit
+from lossless_inr_lite.training.fit import fit
 from lossless_inr_lite.training.recipes import paper_at
 
 LOSSES = {"BCE": "bce", "sigmoid, then BCE": "sigmoid_bce", "MSE": "mse", "MAE": "mae"}
@@ -142,57 +144,57 @@ def verdicts(
 
 
 def _bce_is_fastest(rows: Sequence[Row]) -> Verdict:
-    cost = _costs(rows, LOSSES)
+    cost = _costs(rows, LOSSES, "iterations")
     return judge(
         "fig11",
         _told(cost),
         "fewest iterations",
         cost["BCE"] < min(cost["MSE"], cost["MAE"]),
-        evidence=_count(rows, "BCE", "MSE", "MAE"),
+        evidence=fits_behind(rows, ("BCE", "MSE", "MAE")),
     )
 
 
 def _mse_comes_close(rows: Sequence[Row]) -> Verdict:
-    cost = _costs(rows, LOSSES)
+    cost = _costs(rows, LOSSES, "iterations")
     return judge(
         "fig11-mse",
         _told(cost),
         f"at most {CLOSE:g} times the iterations of BCE",
         math.isfinite(cost["BCE"]) and cost["MSE"] <= CLOSE * cost["BCE"],
-        evidence=_count(rows, "BCE", "MSE"),
+        evidence=fits_behind(rows, ("BCE", "MSE")),
     )
 
 
 def _mae_is_slow(rows: Sequence[Row]) -> Verdict:
-    cost = _costs(rows, LOSSES)
+    cost = _costs(rows, LOSSES, "iterations")
     return judge(
         "fig11-mae",
         _told(cost),
         f"more than {CLOSE:g} times the iterations of BCE",
         cost["MAE"] > CLOSE * cost["BCE"],
-        evidence=_count(rows, "BCE", "MAE"),
+        evidence=fits_behind(rows, ("BCE", "MAE")),
     )
 
 
 def _planes_are_lossless(rows: Sequence[Row]) -> Verdict:
-    cost = _costs(rows, [PLANES])[PLANES]
+    cost = mean_cost(rows, PLANES, "iterations")
     return judge(
         "table8/hwi",
         cost_text(cost),
         "lossless",
         math.isfinite(cost),
-        evidence=_count(rows, PLANES),
+        evidence=fits_behind(rows, [PLANES]),
     )
 
 
 def _colour_needs_more_iterations(rows: Sequence[Row]) -> Verdict:
-    cost = _costs(rows, COLOUR)
+    cost = _costs(rows, COLOUR, "iterations")
     return judge(
         "table8/hwic",
         f"{cost_text(cost[COLOURS])} against {cost_text(cost[PLANES])}",
         f"more iterations than {PLANES}",
         cost[COLOURS] > cost[PLANES],
-        evidence=_count(rows, *COLOUR),
+        evidence=fits_behind(rows, COLOUR),
     )
 
 
@@ -204,7 +206,7 @@ def _colour_needs_more_samples(rows: Sequence[Row]) -> Verdict:
         f"{cost_text(cost[COLOURS])} against {cost_text(cost[PLANES])}",
         "more",
         cost[COLOURS] > cost[PLANES],
-        evidence=_count(rows, *COLOUR),
+        evidence=fits_behind(rows, COLOUR),
     )
 
 
@@ -234,20 +236,10 @@ def _silent_bits_occur(counts: Mapping[str, Mapping[str, float]]) -> Verdict:
     )
 
 
-def _costs(
-    rows: Sequence[Row], methods: Sequence[str] | Mapping[str, str], cost: str = "iterations"
-) -> dict[str, float]:
-    """Mean cost of each method's fits; infinite when one did not arrive, or there is none."""
-    found = means(rows, cost)
-    return {method: found.get(method, math.inf) for method in methods}
+def _costs(rows: Sequence[Row], methods: Iterable[str], cost: str) -> dict[str, float]:
+    """The mean cost of each method's fits."""
+    return {method: mean_cost(rows, method, cost) for method in methods}
 
 
 def _told(costs: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {cost_text(cost)}" for name, cost in costs.items())
-
-
-def _count(rows: Sequence[Row], *methods: str) -> int:
-    """How many fits a comparison of these methods rests on; 0 when one of them has none."""
-    fits = by_method(rows)
-    counts = [len(fits.get(method, [])) for method in methods]
-    return sum(counts) if all(counts) else 0
