@@ -24,7 +24,7 @@ from lossless_inr_lite.codec.integer_network import (
     run_layers,
     shifted,
 )
-from lossless_inr_lite.codec.tables import LOGIT_BITS, frequencies
+from lossless_inr_lite.codec.tables import LOGIT_BITS, clipped, frequencies
 from lossless_inr_lite.codec.wavefront import Offsets, reach_of, wavefront
 from lossless_inr_lite.errors import FileFormatError
 
@@ -204,7 +204,7 @@ class CoordinatePrior:
 
         `depth` 0 is the most significant bit.
         """
-        active = np.clip(hidden + self.prefixes[prefix], 0, LARGEST)
+        active = clipped(hidden + self.prefixes[prefix], 0, LARGEST)
         return shifted(active @ self.last[depth] + self.biases[prefix], self.last_shift)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lossless_inr_lite.codec.tables import clipped
 from lossless_inr_lite.errors import FileFormatError
 
 INPUT_BITS = 8  # inputs are multiples of 2^-8
@@ -32,7 +33,8 @@ class Layer:
 
         The result is exact for |W| < 2^15, |x| < 2^20 and in < 2^10.
         """
-        return np.clip(shifted(x @ self.weight.T + self.bias, self.shift), -LARGEST, LARGEST)
+        sums = x @ self.weight.T + self.bias
+        return clipped(shifted(sums, self.shift), -LARGEST, LARGEST)
 
     @classmethod
     def rounded(

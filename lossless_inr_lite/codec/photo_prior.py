@@ -10,6 +10,7 @@ The probability of each bit, given the bits above it, follows from that.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -28,6 +29,7 @@ from lossless_inr_lite.codec.tables import (
     MASS_BITS,
     PROBABILITY_BITS,
     Z_BITS,
+    clipped,
     exponential_table,
     logistic_table,
 )
@@ -108,7 +110,7 @@ def view(own: np.ndarray, before: list[np.ndarray]) -> View:
     unit = unit + terms
     ratio = np.concatenate(differences, axis=1) * (terms << INPUT_BITS) // unit[:, None]
     size = binary_logarithm(unit // terms) // 2
-    relative = np.clip(ratio, -LARGEST_INPUT, LARGEST_INPUT)
+    relative = clipped(ratio, -LARGEST_INPUT, LARGEST_INPUT)
     inputs = np.concatenate([relative, size[:, None]], axis=1)
     # The channel before tells how far this pixel lies from its left and upper neighbour.
     centre = level + differences[1][:, 0] if before else level
@@ -159,7 +161,7 @@ class Mixture:
         exponents = (logits - logits.max(axis=1, keepdims=True)) >> to_exponent
         parts = table[np.maximum(exponents, -LARGEST_EXPONENT) + LARGEST_EXPONENT]
         weights = (parts << WEIGHT_BITS) // parts.sum(axis=1, keepdims=True)
-        exponents = np.clip(-log_scales >> to_exponent, -LARGEST_EXPONENT, LARGEST_EXPONENT)
+        exponents = clipped(-log_scales >> to_exponent, -LARGEST_EXPONENT, LARGEST_EXPONENT)
         sharpness = table[exponents + LARGEST_EXPONENT]
         return cls(view, num_bits, weights, means << (POSITION_BITS - ACTIVATION_BITS), sharpness)
 
@@ -170,7 +172,7 @@ class Mixture:
         """
         distance = 2 * value - 1 - self.view.centre  # twice that from the centre to value - 1/2
         place = distance * (self.view.terms << POSITION_BITS) // self.view.unit
-        place = np.clip(place, -LARGEST_POSITION, LARGEST_POSITION)
+        place = clipped(place, -LARGEST_POSITION, LARGEST_POSITION)
         to_argument = POSITION_BITS + EXPONENTIAL_BITS - ARGUMENT_BITS
         argument = (place[:, None] - self.means) * self.sharpness >> to_argument
         components = (self.weights * _logistic(argument)).sum(axis=1)
@@ -183,7 +185,7 @@ class Mixture:
         """Mass of the uniform part of one value, units of 2^-52."""
         return 2 ** (MASS_BITS + WEIGHT_BITS - UNIFORM_BITS - self.num_bits)
 
-    @property
+    @cached_property
     def total(self) -> np.ndarray:
         """Mass (M,) of all values, units of 2^-52; about 1."""
         return (self.weights.sum(axis=1) << MASS_BITS) + (self.uniform << self.num_bits)
@@ -198,7 +200,7 @@ class Mixture:
         for plane in reversed(range(self.num_bits)):
             middle = self.below(value + (1 << plane))
             ones = (high - middle) // (((high - low) >> PROBABILITY_BITS) + 1)
-            bits = stream.bits(np.clip(ones, 1, largest), sites, plane)
+            bits = stream.bits(clipped(ones, 1, largest), sites, plane)
             low = np.where(bits == 1, middle, low)
             high = np.where(bits == 1, high, middle)
             value = value + (bits << plane)
@@ -207,8 +209,8 @@ class Mixture:
 
 def _logistic(argument: np.ndarray) -> np.ndarray:
     """2^40 sigmoid of arguments in units of 2^-20, int64, linear between the table's entries."""
-    clipped = np.clip(argument, 1 - LARGEST_ARGUMENT, LARGEST_ARGUMENT - 1)
-    from_start = clipped + LARGEST_ARGUMENT
+    inside = clipped(argument, 1 - LARGEST_ARGUMENT, LARGEST_ARGUMENT - 1)
+    from_start = inside + LARGEST_ARGUMENT
     table = logistic_table()
     entry = from_start >> INTERPOLATED_BITS
     start = table[entry]
