@@ -386,9 +386,10 @@ def test_a_pixel_comes_after_all_that_it_sees(height, width, offsets):
     assert (step >= 0).all()
     for row, column in np.ndindex(height, width):
         for down, right in offsets:
-            r, c = row + down, column + right
-            if 0 <= r < height and 0 <= c < width:
-                assert step[r, c] < step[row, column]
+            near_row = row + down
+            near_column = column + right
+            if 0 <= near_row < height and 0 <= near_column < width:
+                assert step[near_row, near_column] < step[row, column]
     assert max(c for _, c in OWN) == REACH
     assert causal_offsets(1, 1, 1) == [(0, -1), (-1, -1), (-1, 0), (-1, 1)]
 

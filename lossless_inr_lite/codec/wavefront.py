@@ -15,8 +15,12 @@ def wavefront(height: int, width: int, reach: int) -> Iterator[tuple[np.ndarray,
     column + (reach + 1) row. So all that it sees came before, and pixels of one step do not see
     each other.
 
-    >>> [list(zip(*map(list, step))) for step in wavefront(2, 3, 0)]
-    [[(0, 0)], [(0, 1), (1, 0)], [(0, 2), (1, 1)], [(1, 2)]]
+    >>> for rows, columns in wavefront(2, 3, 0):
+    ...     print(rows.tolist(), columns.tolist())
+    [0] [0]
+    [0, 1] [1, 0]
+    [0, 1] [2, 1]
+    [1] [2]
     """
     skew = reach + 1
     for step in range(width + skew * (height - 1)):
