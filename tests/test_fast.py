@@ -18,7 +18,7 @@ from lossless_inr_lite.training.tile_batch import TileBatch
 
 
 def photo(name, num_bits, size, seed=0):
-    """A real picture; for 16 bits its exact means with noise below them, so that every plane carries something."""
+    """A real picture; one of 16 bits has noise below its means, so that every plane is full."""
     picture = lil.load_image(name, size=size)
     if num_bits == 8:
         return picture
@@ -83,7 +83,7 @@ def test_what_the_user_sets_is_honoured():
 
 def test_a_picture_in_tiles_is_certified_from_its_file(tmp_path):
     picture = lil.load_image("coffee", size=70)
-    fit = lil.fit(picture, max_seconds=120)
+    fit = lil.fit(picture, max_iterations=5000)
     assert fit.lossless
     assert fit.model.formulation.groups(picture.spec) == 4
     path = lil.save(fit, tmp_path / "c.safetensors")
@@ -98,7 +98,7 @@ def test_a_picture_in_tiles_is_certified_from_its_file(tmp_path):
 @pytest.mark.parametrize("name", ["astronaut", "coffee", "chelsea"])
 def test_no_failure_over_seeds_and_pictures(name, num_bits, seed):
     """A sample of the 20 seeds x 5 pictures that `make bench-seeds` runs."""
-    fit = lil.fit(photo(name, num_bits, 64, seed), seed=seed, certify=False, max_seconds=120)
+    fit = lil.fit(photo(name, num_bits, 64, seed), seed=seed, certify=False, max_iterations=5000)
     assert fit.stopped == "lossless"
 
 
@@ -118,7 +118,7 @@ def test_grey_and_alpha(channels):
     samples = np.concatenate([lil.load_image("astronaut", size=33).samples] * 2, axis=2)[
         ..., :channels
     ]
-    fit = lil.fit(lil.Signal(samples, 8, "p"), certify=False, max_seconds=60)
+    fit = lil.fit(lil.Signal(samples, 8, "p"), certify=False, max_iterations=5000)
     assert fit.stopped == "lossless"
 
 
@@ -126,7 +126,7 @@ def test_sound_of_16_bits():
     time = np.arange(3000) / 16000
     wave = np.sin(2 * np.pi * 440 * time) * 9000 + np.random.default_rng(0).normal(0, 300, 3000)
     sound = lil.Signal(wave.astype(np.int16)[:, None], 16, "tone", 16000, "PCM_16")
-    fit = lil.fit(sound, certify=False, max_seconds=60)
+    fit = lil.fit(sound, certify=False, max_iterations=5000)
     assert fit.stopped == "lossless"
     assert fit.num_parameters <= sound.spec.total_bits
 
@@ -141,7 +141,7 @@ def test_the_papers_formulation_and_depth_arrive_too(layers):
         hidden_features=64,
         hidden_layers=layers,
         certify=False,
-        max_seconds=60,
+        max_iterations=5000,
     )
     assert fit.stopped == "lossless"
 
@@ -173,7 +173,7 @@ def test_a_collapsed_network_goes_back_to_its_last_good_weights(monkeypatch, dam
         original(self, error, loss, pick)
 
     monkeypatch.setattr(TileBatch, "examine", examine)
-    fit = lil.fit(lil.load_image("astronaut", size=64), certify=False, max_seconds=60)
+    fit = lil.fit(lil.load_image("astronaut", size=64), certify=False, max_iterations=5000)
     assert hit
     assert fit.stopped == "lossless"
 

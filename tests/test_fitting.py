@@ -1,4 +1,9 @@
-"""Fits end at zero wrong bits of the weights that are saved, and lose nothing when they do not get there."""
+"""Fits end at zero wrong bits of the saved weights, and lose nothing when they do not get there."""
+
+import json
+import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -6,7 +11,9 @@ import torch
 
 import lossless_inr_lite as lil
 from lossless_inr_lite.losses import LOSSES, Loss
-from lossless_inr_lite.training import full_batch
+from lossless_inr_lite.training import RECIPE_NAMES, full_batch
+from lossless_inr_lite.training.budget import Budget
+from lossless_inr_lite.training.recipes import RECIPES
 
 SMALL = {"hidden_features": 24, "hidden_layers": 2, "recipe": "paper"}
 
@@ -83,7 +90,7 @@ def test_the_same_seed_gives_the_same_fit(tiny):
     assert [e.loss for e in one.history.entries] != [e.loss for e in other.history.entries]
 
 
-@pytest.mark.parametrize("budget", [{"max_iterations": 5}, {"max_seconds": 0.05}])
+@pytest.mark.parametrize("budget", [{"max_iterations": 5}, {"max_seconds": 1e-9}])
 def test_a_budget_keeps_the_best_weights(tmp_path, tiny, budget):
     fit = lil.fit(tiny, **budget, **SMALL)
     assert not fit.lossless
@@ -143,7 +150,8 @@ def test_decisions_that_hang_on_rounding_are_not_taken_for_lossless(tiny, monkey
     [
         (
             {"formulation": "bits"},
-            "unknown formulation 'bits': allowed are amplitude, bit_colour_coordinate, bit_coordinate",
+            "unknown formulation 'bits': allowed are amplitude, bit_colour_coordinate, "
+            "bit_coordinate",
         ),
         ({"network": "mlp"}, "unknown network 'mlp': allowed are diner, finer"),
         ({"recipe": "slow"}, "unknown recipe 'slow': allowed are fast, paper"),
@@ -180,12 +188,137 @@ def test_an_absent_gpu_is_an_error(tiny):
 def test_sound_and_floats_become_lossless_too(rng):
     sound = lil.Signal(rng.standard_normal((20, 2)).astype(np.float32), 32, "noise", 8000, "FLOAT")
     fit = lil.fit(
-        sound,
-        formulation="bit_heads",
-        hidden_features=64,
-        hidden_layers=1,
-        recipe="paper",
-        max_seconds=60,
+        sound, formulation="bit_heads", hidden_features=64, hidden_layers=1, recipe="paper"
     )
     assert fit.lossless
     assert fit.model.signal().samples.tobytes() == sound.samples.tobytes()
+
+
+# One description, one budget ------------------------------------------------------------------
+
+
+def test_an_architecture_and_its_fields_by_name_are_the_same(tiny):
+    whole = lil.Architecture(hidden_features=24, hidden_layers=2, loss="mse")
+    fits = [
+        lil.fit(tiny, whole, "paper", Budget(max_iterations=4), certify=False),
+        lil.fit(
+            tiny,
+            hidden_features=24,
+            hidden_layers=2,
+            loss="mse",
+            recipe="paper",
+            max_iterations=4,
+            certify=False,
+        ),
+        lil.fit(
+            tiny,
+            lil.Architecture(hidden_features=24, loss="mse"),
+            hidden_layers=2,
+            recipe="paper",
+            budget=Budget(max_seconds=1e9),
+            max_iterations=4,
+            certify=False,
+        ),
+    ]
+    assert fits[0].model.architecture == fits[1].model.architecture == fits[2].model.architecture
+    assert fits[0].model.architecture.formulation == "bit_coordinate"
+    losses = [fit.history.column("loss").tolist() for fit in fits]
+    assert losses[0] == losses[1] == losses[2]
+    assert len(losses[0]) == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"width": 3}, "unknown argument of fit 'width': allowed are formulation, hidden_features"),
+        (
+            {"architecture": lil.Architecture(tile=2), "tile": 2},
+            "tile is given twice, by itself and in the architecture",
+        ),
+        (
+            {"budget": Budget(max_seconds=1), "max_seconds": 1},
+            "max_seconds is given twice, by itself and in the budget",
+        ),
+        ({"architecture": "bit_heads"}, "architecture is 'bit_heads': an Architecture is needed"),
+    ],
+)
+def test_what_is_given_twice_or_unknown_is_an_error(tiny, arguments, message):
+    with pytest.raises(lil.InputError, match=message):
+        lil.fit(tiny, **arguments)
+
+
+@pytest.mark.parametrize("value", [0, -5, float("nan"), "x", True])
+@pytest.mark.parametrize("name", ["max_iterations", "max_seconds"])
+def test_a_budget_is_above_0(name, value):
+    with pytest.raises(lil.InputError, match=rf"{name} is .*: a number above 0 is needed"):
+        Budget(**{name: value})
+
+
+def test_the_names_of_recipes_are_known_without_torch():
+    assert tuple(RECIPES) == RECIPE_NAMES
+    code = (
+        "import sys; from lossless_inr_lite.training import RECIPE_NAMES, budget; "
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("recipe", RECIPE_NAMES)
+def test_no_global_random_state_is_touched(tiny, recipe):
+    torch.manual_seed(3)
+    before = (torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate())
+    lil.fit(tiny, recipe=recipe, hidden_features=16, max_iterations=12, certify=False)
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert np.array_equal(np.random.get_state()[1], before[1])
+    assert random.getstate() == before[2]
+
+
+# Memory ---------------------------------------------------------------------------------------
+
+GROWTH = """
+import json, os, resource, sys
+from dataclasses import replace
+import numpy as np, torch
+import lossless_inr_lite as lil
+from lossless_inr_lite.model import build_shape
+from lossless_inr_lite.training.fast import Fast
+from lossless_inr_lite.training.memory import default_chunk
+from lossless_inr_lite.training.recipes import get_recipe
+
+size, recipe, settings = json.loads(sys.argv[1])
+recipe = get_recipe(recipe)
+if recipe.name == "fast":  # whose peak comes when its mini-batches have grown to all samples
+    recipe = replace(recipe, trainer=Fast(steps_per_epoch=1, batch=(2**20, 2**20)))
+torch.set_num_threads(1)
+small = {"hidden_features": 16, "max_iterations": 12, "certify": False, "progress": False}
+lil.fit(lil.load_image("astronaut", size=4), recipe=recipe, **small)
+samples = np.random.default_rng(0).integers(0, 256, (size, size, 3)).astype(np.uint8)
+noise = lil.Signal(samples, 8, "noise")
+before = int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+fit = lil.fit(noise, recipe=recipe, certify=False, progress=False, **settings)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+shape = build_shape(fit.model.architecture, noise.spec)
+estimate = recipe.trainer.memory(shape, default_chunk("cpu"))
+print(estimate / (peak - before))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the process's memory is read from /proc")
+@pytest.mark.parametrize(
+    ("size", "recipe", "settings"),
+    [
+        (48, "paper", {"hidden_features": 256, "max_iterations": 2}),
+        (64, "ternary", {"max_iterations": 2}),
+        (128, "fast", {"max_iterations": 6}),
+    ],
+)
+def test_the_memory_of_a_fit_is_known_before(size, recipe, settings):
+    """In a process of its own, whose peak is that of this fit."""
+    done = subprocess.run(
+        [sys.executable, "-c", GROWTH, json.dumps([size, recipe, settings])],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert 0.8 <= float(done.stdout) <= 2.5

@@ -27,13 +27,12 @@ import torch
 from tqdm import tqdm
 
 from lossless_inr_lite.errors import DivergedError
-from lossless_inr_lite.formulations import Formulation
-from lossless_inr_lite.signals import SignalSpec
+from lossless_inr_lite.model import Model
 from lossless_inr_lite.training.memory import tiles_memory
 from lossless_inr_lite.training.parts import FinishedBatch, PartsFolder
 from lossless_inr_lite.training.run import Costs, Run
 from lossless_inr_lite.training.tile_batch import FastNumbers, TileBatch
-from lossless_inr_lite.training.tile_networks import BestTiles, TileNetworks
+from lossless_inr_lite.training.tile_networks import DECIDED_AT_ONCE, BestTiles, TileNetworks
 
 TILES_AT_ONCE = 16
 """Networks that train at once: few enough for a processor's cache."""
@@ -62,11 +61,9 @@ class Fast(FastNumbers):
         """Return how many batches of tiles take turns."""
         return math.ceil(groups / TILES_AT_ONCE)
 
-    def memory(
-        self, network: torch.nn.Module, formulation: Formulation, spec: SignalSpec, chunk: int
-    ) -> int:
-        """Return an estimate of the bytes that training takes at its peak."""
-        return tiles_memory(network, formulation, spec, TILES_AT_ONCE, max(self.batch))
+    def memory(self, shape: Model, chunk: int) -> int:
+        """Return an estimate of the bytes that a fit takes at its peak; see `Trainer`."""
+        return tiles_memory(shape, TILES_AT_ONCE, DECIDED_AT_ONCE)
 
 
 class _Training:

@@ -153,8 +153,7 @@ def _checked_model(
         raise InputError(f"seed is {seed!r}: allowed are integers from 0 to 2^63 - 1")
     shape = build_shape(architecture, signal.spec)
     check_storable(signal.spec, architecture)
-    needed = recipe.trainer.memory(shape.network, shape.formulation, signal.spec, chunk)
-    check_memory(needed, device)
+    check_memory(recipe.trainer.memory(shape, chunk), device)
     return build_model(architecture, signal.spec, seed)
 
 

@@ -15,8 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from tqdm import tqdm
 
-from lossless_inr_lite.formulations import Formulation
-from lossless_inr_lite.signals import SignalSpec
+from lossless_inr_lite.model import Model
 from lossless_inr_lite.training.full_batch import Hooks, train_full_batch
 from lossless_inr_lite.training.memory import full_batch_memory
 from lossless_inr_lite.training.run import Run
@@ -78,11 +77,9 @@ class IterativeFreezing:
         """Return 1: all networks are trained at once."""
         return 1
 
-    def memory(
-        self, network: nn.Module, formulation: Formulation, spec: SignalSpec, chunk: int
-    ) -> int:
-        """Return an estimate of the bytes that training takes at its peak."""
-        return full_batch_memory(network, formulation, spec, chunk)
+    def memory(self, shape: Model, chunk: int) -> int:
+        """Return an estimate of the bytes that a fit takes at its peak; see `Trainer`."""
+        return full_batch_memory(shape, chunk)
 
     def freeze_times(self, layers: list[CoarseLayer], seed: int) -> list[Tensor]:
         """Return when every weight of every layer freezes, as a share of the budget's iterations.

@@ -8,8 +8,7 @@ import torch
 from torch.optim import Optimizer
 from tqdm import tqdm
 
-from lossless_inr_lite.formulations import Formulation
-from lossless_inr_lite.signals import SignalSpec
+from lossless_inr_lite.model import Model
 from lossless_inr_lite.training.memory import full_batch_memory
 from lossless_inr_lite.training.run import Run
 
@@ -42,11 +41,9 @@ class FullBatch:
         """Return 1: all networks are trained at once."""
         return 1
 
-    def memory(
-        self, network: torch.nn.Module, formulation: Formulation, spec: SignalSpec, chunk: int
-    ) -> int:
-        """Return an estimate of the bytes that training takes at its peak."""
-        return full_batch_memory(network, formulation, spec, chunk)
+    def memory(self, shape: Model, chunk: int) -> int:
+        """Return an estimate of the bytes that a fit takes at its peak; see `Trainer`."""
+        return full_batch_memory(shape, chunk)
 
 
 def train_full_batch(

@@ -13,11 +13,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from lossless_inr_lite.errors import DivergedError
-from lossless_inr_lite.formulations import Formulation
 from lossless_inr_lite.history import Entry, History
 from lossless_inr_lite.model import Model
 from lossless_inr_lite.networks.registry import flops_per_sample
-from lossless_inr_lite.signals import Signal, SignalSpec
+from lossless_inr_lite.signals import Signal
 from lossless_inr_lite.signals.metrics import plane_errors, psnr
 from lossless_inr_lite.training.budget import Budget
 
@@ -41,10 +40,11 @@ class Trainer(Protocol):
         """Return how many batches of networks are trained one after another."""
         ...
 
-    def memory(
-        self, network: torch.nn.Module, formulation: Formulation, spec: SignalSpec, chunk: int
-    ) -> int:
-        """Return an estimate of the bytes that training takes at its peak."""
+    def memory(self, shape: Model, chunk: int) -> int:
+        """Return an estimate of the bytes that a fit takes at its peak.
+
+        shape: the model, which may be on torch's meta device. chunk: see `Plan`.
+        """
         ...
 
 
