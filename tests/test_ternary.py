@@ -200,9 +200,7 @@ def test_sums_under_masks_are_matrix_products(inputs, outputs, seed):
 
 
 def test_a_stretched_axis_of_bits_has_no_integer_coordinates():
-    with pytest.raises(
-        lil.InputError, match="bit_coordinate_x2 has no coordinates in whole numbers"
-    ):
+    with pytest.raises(lil.InputError, match="bit_coordinate_x2 has no integer coordinates"):
         get_formulation("bit_coordinate_x2").integer_coordinates(PICTURE.spec)
 
 
@@ -466,11 +464,11 @@ def test_the_command_line(tmp_path, capsys):
     assert lil.load_image(back).sha256 == lil.load_image(tmp_path / "in.png").sha256
 
 
-# Settling and coarse weights -------------------------------------------------------------------------------
+# Iterative freezing and coarse weights ---------------------------------------------------------
 
 
-def test_weights_come_to_rest():
-    """After the last hour no trit moves: the trits of later evaluations are those of earlier ones."""
+def test_weights_freeze():
+    """After the last freeze time no trit moves: later evaluations decide as earlier ones."""
     seen = []
     done = lil.fit(
         PICTURE,
@@ -485,11 +483,11 @@ def test_weights_come_to_rest():
     )
     assert done.stopped == "max_iterations"
     assert not np.array_equal(seen[0][1], seen[3][1])
-    assert [iteration for iteration, _ in seen[-2:]] == [590, 600]  # the last hour is 588
+    assert [iteration for iteration, _ in seen[-2:]] == [590, 600]  # the last time is 588
     assert np.array_equal(seen[-1][1], seen[-2][1])
-    hours = TERNARY.trainer.freeze_times(list(done.model.network.layers), 0)
-    assert max(float(h.max()) for h in hours) <= TERNARY.trainer.frozen_by
-    assert all(float(a.max()) <= float(b.min()) for a, b in pairwise(hours))
+    times = TERNARY.trainer.freeze_times(list(done.model.network.layers), 0)
+    assert max(float(when.max()) for when in times) <= TERNARY.trainer.frozen_by
+    assert all(float(a.max()) <= float(b.min()) for a, b in pairwise(times))
 
 
 def test_the_best_step_is_no_worse_than_the_largest_weights(rng):
