@@ -55,13 +55,8 @@ def test_every_method_has_as_many_weights_and_fewer_than_bits(tmp_path):
     for case in cases:
         fit = lil.fit(
             case.load(),
-            formulation=case.formulation,
-            network=case.network,
-            hidden_features=case.hidden_features,
-            hidden_layers=case.hidden_layers,
-            tile=case.tile,
+            case.architecture,
             max_iterations=1,
-            options=dict(case.options),
             certify=False,
         )
         assert 0.75 < fit.num_parameters / (16000 / 2.4) <= 1.0
@@ -70,7 +65,7 @@ def test_every_method_has_as_many_weights_and_fewer_than_bits(tmp_path):
 def test_only_the_bit_coordinate_has_seconds_of_its_own(tmp_path):
     path = sound_study.write_sound(sound(1000), tmp_path)
     cases = sound_study.cases(path, 250, 1.0, 125.0, coordinate_seconds=7.0)
-    assert {case.method: case.max_seconds for case in cases} == {
+    assert {case.method: case.budget.max_seconds for case in cases} == {
         SIREN: 1.0,
         DINER: 1.0,
         OURS: 7.0,

@@ -1,11 +1,10 @@
 """When bit-planes are learnt: the measures of notebooks 10 and 11, on fits of a known course."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 import lossless_inr_lite as lil
+from lossless_inr_lite.architecture import Architecture
 from lossless_inr_lite.companion.chapters import c11_bit_spectral_bias as spectral
 from lossless_inr_lite.companion.chapters.c10_bit_bias import figures as bias_figures
 from lossless_inr_lite.companion.chapters.c10_bit_bias import study as bit_bias
@@ -21,10 +20,7 @@ SMALL = Case(
     method="SIREN, bit coordinate",
     signal="astronaut",
     size=4,
-    formulation="bit_coordinate",
-    network="siren",
-    hidden_features=24,
-    hidden_layers=2,
+    architecture=Architecture("bit_coordinate", "siren", 24, 2),
     learning_rate=1e-3,
 )
 
@@ -117,7 +113,7 @@ def test_roughness_of_known_planes():
 
 def test_rows_tell_when_each_plane_arrived(tmp_path):
     upside_down = list(range(8))[::-1]
-    cases = [replace(SMALL, planes=upside_down), replace(SMALL, method="plain")]
+    cases = [SMALL.varied(planes=upside_down), SMALL.varied(method="plain")]
     moved, plain = bit_bias.run(cases, tmp_path).values()
     assert moved["roughness"] == plain["roughness"][::-1]
     assert moved["planes"] == upside_down
@@ -128,10 +124,10 @@ def test_rows_tell_when_each_plane_arrived(tmp_path):
 
 
 def test_a_case_fits_the_planes_that_it_names(tmp_path):
-    msb_only = replace(SMALL, planes=[7] * 8, max_iterations=1)
+    msb_only = SMALL.varied(planes=[7] * 8, max_iterations=1)
     assert set(np.unique(msb_only.load().words)) <= {0, 255}
     one = run_cases([msb_only], tmp_path)[msb_only.label]
-    other = run_cases([replace(msb_only, planes=[6] * 8)], tmp_path)[msb_only.label]
+    other = run_cases([msb_only.varied(planes=[6] * 8)], tmp_path)[msb_only.label]
     assert other["signal"] != one["signal"]
 
 
@@ -144,7 +140,7 @@ def test_control_orders():
 
 def test_every_network_is_asked_for_values_and_for_bits():
     cases = bit_bias.cases(SMALL, {"SIREN": 0.25})
-    assert {(case.network, case.formulation) for case in cases} >= {
+    assert {(case.architecture.network, case.architecture.formulation) for case in cases} >= {
         (network, formulation)
         for network in bit_bias.NETWORKS.values()
         for formulation in ("amplitude", "bit_coordinate")
@@ -199,7 +195,7 @@ def test_bands_differ_along_the_bit_axis_only(order):
 
 def test_a_picture_without_room_for_the_colours_is_an_error(tmp_path):
     with pytest.raises(lil.InputError, match="size is 7: 8 or more are needed"):
-        spectral.cases(replace(SMALL, size=7), tmp_path, 1)
+        spectral.cases(SMALL.varied(size=7), tmp_path, 1)
 
 
 def spectral_row(method, arrivals, picture="a"):
@@ -248,7 +244,7 @@ def test_predictions_on_committed_fits_are_found_by_the_ids_of_their_record(prof
 
 
 def test_courses_count_the_errors_of_each_frequency():
-    case = replace(SMALL, size=10, seed=1)
+    case = SMALL.varied(size=10, seed=1)
     truth = spectral.oscillating(10, 1)
     wrong = truth.copy()
     wrong[spectral.bands(10, 1) == 3] ^= 0xFFFF

@@ -2,18 +2,19 @@
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from lossless_inr_lite.architecture import Architecture
 from lossless_inr_lite.companion import rows as rows_module
 from lossless_inr_lite.companion.chapter import Chapter
 from lossless_inr_lite.companion.fingerprint import PACKAGE, code_files, code_hash
 from lossless_inr_lite.companion.rows import RowCache, RowKey, forget_origins, origins
 from lossless_inr_lite.companion.study import Case, run_cases
 from lossless_inr_lite.errors import InputError
+from lossless_inr_lite.training.budget import Budget
 
 FIT = ("lossless_inr_lite.companion.study",)
 EXPANSION = ("lossless_inr_lite.expansion.methods",)
@@ -204,9 +205,9 @@ def test_a_row_that_is_made_again_counts_as_made(tmp_path):
 def test_a_records_seconds_are_those_of_its_rows_too(tmp_path):
     """A chapter that goes on from kept rows costs what they took, and says so."""
     case = Case(
-        "a", "astronaut", 4, "bit_heads", hidden_features=8, hidden_layers=1, max_iterations=40
+        "a", "astronaut", 4, Architecture("bit_heads", "siren", 8, 1), budget=Budget(40, 600.0)
     )
-    other = replace(case, method="b")
+    other = case.varied(method="b")
 
     def record(cases):
         parameters = SimpleNamespace(profile="smoke", output_dir=str(tmp_path))

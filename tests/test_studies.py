@@ -15,6 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import lossless_inr_lite as lil
+from lossless_inr_lite.architecture import Architecture
 from lossless_inr_lite.companion.chapters import c01_bit_planes as bit_planes
 from lossless_inr_lite.companion.chapters import c02_image_fitting as image_fitting
 from lossless_inr_lite.companion.chapters import c03_fast_fitting as fast
@@ -298,10 +299,10 @@ def test_size_ratios_leave_out_tiles_and_what_was_not_found():
 
 
 def test_films_are_those_of_one_picture_and_seed(tmp_path):
-    ours = Case("ours", "astronaut", 4, "bit_heads", hidden_features=16, hidden_layers=1)
-    ours = replace(ours, max_iterations=3)
-    other = replace(ours, method="SIREN", formulation="amplitude")
-    again = replace(ours, seed=1)
+    ours = Case("ours", "astronaut", 4, Architecture("bit_heads", "siren", 16, 1))
+    ours = ours.varied(max_iterations=3)
+    other = ours.varied(method="SIREN", formulation="amplitude")
+    again = ours.varied(seed=1)
     rows = run_groups([[ours, other], [again]], tmp_path)
     strips = baselines.films(rows.values(), ours, tmp_path)
     assert list(strips) == ["ours", "SIREN"]

@@ -3,12 +3,12 @@
 import copy
 import subprocess
 import sys
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import lossless_inr_lite as lil
+from lossless_inr_lite.architecture import Architecture
 from lossless_inr_lite.companion import study
 from lossless_inr_lite.companion import tables as views
 from lossless_inr_lite.companion.backbones import best_rates
@@ -22,9 +22,15 @@ from lossless_inr_lite.companion.study import Case, film, run_cases, run_groups,
 from lossless_inr_lite.history import Entry
 from lossless_inr_lite.signals.image_files import write_image
 from lossless_inr_lite.storage.certify import certify_models
+from lossless_inr_lite.training.budget import Budget
 
 SMALL = Case(
-    "", "astronaut", 4, "bit_coordinate", "siren", 24, 2, learning_rate=1e-3, max_seconds=20.0
+    "",
+    "astronaut",
+    4,
+    Architecture("bit_coordinate", "siren", 24, 2),
+    learning_rate=1e-3,
+    budget=Budget(max_iterations=20_000, max_seconds=20.0),
 )
 
 
@@ -64,7 +70,7 @@ def test_frames_survive_their_file(tmp_path):
 
 
 def test_a_run_that_was_stopped_goes_on(tmp_path):
-    cases = [replace(SMALL, method="a"), replace(SMALL, method="b", seed=1)]
+    cases = [SMALL.varied(method="a"), SMALL.varied(method="b", seed=1)]
     first = run_cases(cases[:1], tmp_path)
     stamp = next(tmp_path.glob("*_a_*.json")).stat().st_mtime_ns
     both = run_cases(cases, tmp_path)
@@ -75,7 +81,7 @@ def test_a_run_that_was_stopped_goes_on(tmp_path):
 
 
 def test_a_study_reads_every_picture_before_it_starts():
-    plain = replace(SMALL, signal="")
+    plain = SMALL.varied(signal="")
     assert [(c.signal, c.seed) for c in spread(plain, "astronaut, coffee", 2)] == [
         ("astronaut", 0),
         ("coffee", 0),
@@ -85,7 +91,7 @@ def test_a_study_reads_every_picture_before_it_starts():
     with pytest.raises(lil.InputError, match="astronot does not exist"):
         spread(plain, "astronaut,astronot")
     with pytest.raises(lil.InputError, match="hidden_features is 0"):
-        spread(replace(plain, hidden_features=0), "astronaut")
+        spread(plain.varied(hidden_features=0), "astronaut")
     with pytest.raises(lil.InputError, match="two pictures called astronaut"):
         spread(plain, "astronaut,astronaut")
     with pytest.raises(lil.InputError, match="at least one picture"):
@@ -103,16 +109,16 @@ def test_a_data_folder_is_known_by_name(tmp_path, monkeypatch):
 
 
 def test_a_row_of_other_parameters_is_another_row(tmp_path):
-    case = replace(SMALL, method="a", max_iterations=2)
+    case = SMALL.varied(method="a", max_iterations=2)
     first = run_cases([case], tmp_path)[case.label]
-    other = run_cases([replace(case, size=5)], tmp_path)[case.label]
+    other = run_cases([case.varied(size=5)], tmp_path)[case.label]
     assert other["signal"]["shape"] == [5, 5, 3]
     assert len(list(tmp_path.glob("*.json"))) == 2
     assert run_cases([case], tmp_path)[case.label] == first
 
 
 def test_a_row_that_cannot_be_read_is_an_error_before_any_fit(tmp_path, monkeypatch):
-    case = replace(SMALL, method="a", max_iterations=2)
+    case = SMALL.varied(method="a", max_iterations=2)
     first = run_cases([case], tmp_path)[case.label]
     path = next(tmp_path.glob("*.json"))
     whole = path.read_text()
@@ -120,7 +126,7 @@ def test_a_row_that_cannot_be_read_is_an_error_before_any_fit(tmp_path, monkeypa
     for text in ("", "[]", "{}", "{", whole.replace('"sha256"', '"sha512"')):
         path.write_text(text)
         with pytest.raises(lil.InputError, match="move it away"):
-            run_cases([replace(case, method="b"), case], tmp_path)
+            run_cases([case.varied(method="b"), case], tmp_path)
         assert path.read_text() == text
     monkeypatch.undo()
     path.unlink()
@@ -128,7 +134,7 @@ def test_a_row_that_cannot_be_read_is_an_error_before_any_fit(tmp_path, monkeypa
 
 
 def test_a_row_without_its_frames_is_made_again(tmp_path):
-    case = replace(SMALL, method="a", max_iterations=2)
+    case = SMALL.varied(method="a", max_iterations=2)
     first = run_cases([case], tmp_path)[case.label]
     frames = next(tmp_path.glob("*.npz"))
     frames.write_bytes(b"damaged")
@@ -152,9 +158,9 @@ def test_a_picture_is_read_once_until_its_file_changes(tmp_path, monkeypatch):
         return real(name, size=size)
 
     monkeypatch.setattr(study, "load_signal", counted)
-    case = replace(SMALL, method="a", signal=str(path), max_iterations=2)
-    first = run_cases([case, replace(case, method="b")], tmp_path / "rows")
-    run_cases([case, replace(case, method="b")], tmp_path / "rows")
+    case = SMALL.varied(method="a", signal=str(path), max_iterations=2)
+    first = run_cases([case, case.varied(method="b")], tmp_path / "rows")
+    run_cases([case, case.varied(method="b")], tmp_path / "rows")
     film(case, tmp_path / "rows")
     assert len(read) == 1
     write_image(path, lil.load_image("coffee", size=9).samples, 8)
@@ -164,7 +170,7 @@ def test_a_picture_is_read_once_until_its_file_changes(tmp_path, monkeypatch):
 
 
 def test_an_interrupted_fit_is_no_row(tmp_path, monkeypatch):
-    cases = [replace(SMALL, method=m, max_iterations=2) for m in ("a", "b")]
+    cases = [SMALL.varied(method=m, max_iterations=2) for m in ("a", "b")]
     real = study._fit
 
     def stop_at_b(case):
@@ -191,9 +197,9 @@ def test_the_first_fit_of_a_process_is_not_charged_for_loading_code():
 
 def test_baselines_are_measured_at_the_methods_own_cost(tmp_path):
     others = [
-        replace(SMALL, method=n, formulation="amplitude", network=n) for n in ("siren", "gauss")
+        SMALL.varied(method=n, formulation="amplitude", network=n) for n in ("siren", "gauss")
     ]
-    rows = run_groups([[replace(SMALL, method="ours"), *others]], tmp_path, patience=3.0)
+    rows = run_groups([[SMALL.varied(method="ours"), *others]], tmp_path, patience=3.0)
     ours, *rest = rows.values()
     assert ours["reference"]
     assert ours["checkpoints"] == {}
@@ -378,3 +384,10 @@ def test_tables_show_every_method_and_what_was_not_reached():
     assert views.means([row("a"), row("a", lossless=False)], "iterations") == {}
     assert "run this chapter at profile cpu" in views.recorded_verdicts(None).data
     assert rows == before  # a record is written from them afterwards
+
+
+@pytest.mark.parametrize("changes", [{}, {"stops": {"iteration": 4.0}, "patience": 2.0, "tile": 2}])
+def test_a_case_is_found_again_from_its_facts(changes):
+    case = SMALL.varied(method="a", **changes)
+    assert Case.from_facts(case.facts).facts == case.facts
+    assert Case.from_facts(case.facts).key == case.key

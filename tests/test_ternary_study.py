@@ -69,7 +69,7 @@ def test_a_plan_has_every_picture_at_the_first_density():
         "NeRF's encoding, 0.3 bit a trit",
     ]
     assert groups["small"][0].method == "one network, 0.5 bit a trit"
-    assert groups["small"][0].max_iterations == 20
+    assert groups["small"][0].budget.max_iterations == 20
     assert {case.seed for cases in groups.values() for case in cases} == {4}
 
 

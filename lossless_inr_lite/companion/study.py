@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from lossless_inr_lite.architecture import Architecture
 from lossless_inr_lite.companion.filmstrip import CLOCKS, Filmstrip
 from lossless_inr_lite.companion.lists import comma_list
 from lossless_inr_lite.companion.rows import RowCache, RowKey, fit_record
@@ -30,10 +31,13 @@ from lossless_inr_lite.signals.embedded import embedded_path
 from lossless_inr_lite.signals.metrics import signal_metrics
 from lossless_inr_lite.storage.certify import certify_models
 from lossless_inr_lite.storage.fitted import Fit
+from lossless_inr_lite.training.budget import Budget
 from lossless_inr_lite.training.fit import fit
 from lossless_inr_lite.training.recipes import PAPER, get_recipe, paper_at
 
 PAPER_RATE = 1e-4
+ARCHITECTURE = Architecture(network="siren", hidden_features=64, hidden_layers=5)
+BUDGET = Budget(max_iterations=20_000, max_seconds=600.0)
 HISTORY_ROWS = 40
 LEVELS = (0.01, 0)  # of a plane's BER: rows say when each was first reached
 KEPT_AFTER = 20.0  # seconds of fitting, at most lost when a run is stopped
@@ -44,11 +48,10 @@ SOME_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Case:
-    """One fit of a study.
+    """One fit of a study: what is fitted, how, and what it may cost, as in `fit`.
 
-    `method` is its name in tables; the other fields are as in `fit`, but for these. `size` is a
-    picture's side in pixels, None for the file's own and for sound. `learning_rate` is that of the
-    recipe "paper".
+    `method` is its name in tables. `size` is a picture's side in pixels, None for the file's own
+    and for sound. `learning_rate` is that of the recipe "paper".
 
     `stops` are moments by clock ("iteration", "samples_seen", "seconds") at which the quality of
     the best weights so far is noted. The fit ends once all have passed, or all but "samples_seen"
@@ -61,27 +64,34 @@ class Case:
     method: str
     signal: str
     size: int | None
-    formulation: str
-    network: str = "siren"
-    hidden_features: int = 64
-    hidden_layers: int = 5
-    loss: str | None = None
+    architecture: Architecture = ARCHITECTURE
+    recipe: str = "paper"
     learning_rate: float = PAPER_RATE
+    budget: Budget = BUDGET
     seed: int = 0
-    max_iterations: int = 20_000
-    max_seconds: float = 600.0
     stops: Mapping[str, float] = field(default_factory=dict)
     patience: float = math.inf
-    options: Mapping[str, float] = field(default_factory=dict)
     planes: Sequence[int] = ()
-    tile: int | None = None
-    recipe: str = "paper"
+
+    def varied(self, **changes: Any) -> "Case":
+        """The same case with other values; fields of its architecture and budget go by name too.
+
+        >>> Case("a", "astronaut", 8).varied(method="b", tile=4).architecture.tile
+        4
+        """
+        parts = {}
+        for name in ("architecture", "budget"):
+            part = changes.pop(name, getattr(self, name))
+            inside = {field: changes.pop(field) for field in vars(part) if field in changes}
+            parts[name] = replace(part, **inside)
+        return replace(self, **parts, **changes)
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> "Case":
         """The case with these `facts`, as under "case" in its row."""
-        patience = facts["patience"]
-        return cls(**{**facts, "patience": math.inf if patience is None else patience})
+        patience = math.inf if facts["patience"] is None else facts["patience"]
+        blank = cls("", "", None)
+        return blank.varied(**{**facts, "patience": patience})
 
     def load(self) -> Signal:
         """The signal that is fitted. It is read once, until its file changes."""
@@ -96,6 +106,8 @@ class Case:
     def facts(self) -> dict[str, Any]:
         """All fields as JSON has them; null stands for a patience without end."""
         fields = asdict(self)
+        fields |= fields.pop("architecture") | fields.pop("budget")
+        fields["options"] = fields["options"] or {}
         fields["patience"] = None if math.isinf(self.patience) else self.patience
         return json.loads(json.dumps(fields))
 
@@ -130,17 +142,16 @@ def spread(case: Case, signals: str, seeds: int = 1, parameter: str = "signals")
     `parameter` is what the errors call the pictures. Raises InputError, before any fit, when a
     picture cannot be read at the case's size, two have the same name, or the case has no width.
     """
-    if case.hidden_features < 1:
-        raise InputError(
-            f"hidden_features is {case.hidden_features}: in a study allowed are integers from 1"
-        )
+    width = case.architecture.hidden_features
+    if width is not None and width < 1:
+        raise InputError(f"hidden_features is {width}: in a study allowed are integers from 1")
     names = comma_list(signals)
     if not names:
         raise InputError(
             f"{parameter} is {signals!r}: at least one picture is needed, "
             "several are separated by commas"
         )
-    cases = [replace(case, signal=name) for name in names]
+    cases = [case.varied(signal=name) for name in names]
     seen: set[str] = set()
     for one in cases:
         picture = one.load().name
@@ -150,7 +161,7 @@ def spread(case: Case, signals: str, seeds: int = 1, parameter: str = "signals")
                 "tables and files go by name, so rename one"
             )
         seen.add(picture)
-    return [replace(one, seed=seed) for seed in range(seeds) for one in cases]
+    return [one.varied(seed=seed) for seed in range(seeds) for one in cases]
 
 
 # Running -----------------------------------------------------------------------------------------
@@ -212,8 +223,7 @@ def run_groups(
         last = rows[reference.label]["history"][-1]
         for case in rest:
             others.append(
-                replace(
-                    case,
+                case.varied(
                     stops={clock: last[clock] for clock in CLOCKS},
                     patience=patience * last["seconds"],
                     max_seconds=SLOWER * last["seconds"] + SOME_SECONDS,
@@ -297,17 +307,10 @@ def _fit(case: Case) -> _Done:
     try:
         found = fit(
             signal,
-            formulation=case.formulation,
-            network=case.network,
-            hidden_features=case.hidden_features,
-            hidden_layers=case.hidden_layers,
-            tile=case.tile,
-            recipe=recipe,
-            loss=case.loss,
+            case.architecture,
+            recipe,
+            case.budget,
             seed=case.seed,
-            max_iterations=case.max_iterations,
-            max_seconds=case.max_seconds,
-            options=dict(case.options),
             callback=strip,
             progress=False,
             certify=False,

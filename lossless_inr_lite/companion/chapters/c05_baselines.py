@@ -4,7 +4,7 @@ The method and six baselines at equal iterations, at equal samples seen and at e
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +39,12 @@ def cases(template: Case, rates: Mapping[str, float] | None = None) -> list[Case
 
     `rates` gives every method its own learning rate; without one it has the template's.
     """
-    ours = replace(template, method=OURS, formulation="bit_coordinate", network="siren")
+    ours = template.varied(method=OURS, formulation="bit_coordinate", network="siren")
     found = [ours]
     for name, network in METHODS.items():
-        found.append(replace(ours, method=name, formulation="amplitude", network=network))
+        found.append(ours.varied(method=name, formulation="amplitude", network=network))
     own = rates or {}
-    return [replace(case, learning_rate=own.get(case.method, case.learning_rate)) for case in found]
+    return [case.varied(learning_rate=own.get(case.method, case.learning_rate)) for case in found]
 
 
 def sweep(
@@ -58,7 +58,7 @@ def sweep(
         shown = num_bits if case.method == OURS else 1
         iterations = max(1, samples_per_position // shown)
         for rate in RATES:
-            every.append(replace(case, learning_rate=rate, max_iterations=iterations))
+            every.append(case.varied(learning_rate=rate, max_iterations=iterations))
     errors: dict[str, dict[float, float]] = {}
     for row in run_cases(every, folder, workers).values():
         errors.setdefault(row["method"], {})[row["learning_rate"]] = row["metrics"]["ber"]

@@ -1,10 +1,10 @@
 """Chapter 6, notebooks/06_backbones.ipynb: Table 2, other networks alone and with bit-planes."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from lossless_inr_lite.architecture import required
 from lossless_inr_lite.companion.backbones import BACKBONES, PICTURES
 from lossless_inr_lite.companion.claims import Verdict, judge, paper_value
 from lossless_inr_lite.companion.rows import Row
@@ -21,16 +21,16 @@ def compare(templates: Sequence[Case], folder: Path, workers: int = 1) -> dict[s
     """Every backbone with bit-planes until lossless, then alone at its cost."""
     groups = []
     for template in templates:
+        width = required("hidden_features", template.architecture.hidden_features)
         for name, backbone in BACKBONES.items():
-            case = replace(
-                template,
+            case = template.varied(
                 network=backbone.network,
                 hidden_layers=backbone.hidden_layers,
-                hidden_features=int(backbone.widening * template.hidden_features),
+                hidden_features=int(backbone.widening * width),
                 learning_rate=backbone.learning_rate,
             )
-            with_planes = replace(case, method=f"{name} {OURS}", formulation="bit_coordinate")
-            alone = replace(case, method=f"{name} {ALONE}", formulation="amplitude")
+            with_planes = case.varied(method=f"{name} {OURS}", formulation="bit_coordinate")
+            alone = case.varied(method=f"{name} {ALONE}", formulation="amplitude")
             groups.append([with_planes, alone])
     return run_groups(groups, folder, workers, patience=PATIENCE)
 

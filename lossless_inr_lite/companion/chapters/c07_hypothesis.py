@@ -75,12 +75,12 @@ def cases(template: Case) -> list[Case]:
     """Digits of 1, 2, 4 and 8 bits with MSE, then every other corner of the cross."""
     found = []
     for name, num_bits in DIGITS.items():
-        found.append(replace(template, method=name, formulation=f"digits_{num_bits}", loss="mse"))
+        found.append(template.varied(method=name, formulation=f"digits_{num_bits}", loss="mse"))
     for layout, formulation in LAYOUTS.items():
         for loss in LOSSES:
             name = Corner(loss, *layout).method
             if name not in DIGITS:
-                found.append(replace(template, method=name, formulation=formulation, loss=loss))
+                found.append(template.varied(method=name, formulation=formulation, loss=loss))
     return found
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lossless_inr_lite.architecture import required
 from lossless_inr_lite.companion.claims import Verdict, judge, judge_own
 from lossless_inr_lite.companion.rows import Row
 from lossless_inr_lite.companion.study import Case, run_cases
@@ -40,7 +41,7 @@ def losses(templates: Sequence[Case], folder: Path, workers: int = 1) -> dict[st
     every = []
     for template in templates:
         for name, loss in LOSSES.items():
-            every.append(replace(template, method=name, formulation="bit_coordinate", loss=loss))
+            every.append(template.varied(method=name, formulation="bit_coordinate", loss=loss))
     return run_cases(every, folder, workers)
 
 
@@ -52,10 +53,11 @@ def colours(templates: Sequence[Case], folder: Path, workers: int = 1) -> dict[s
     every = []
     for template in templates:
         for name, formulation in COLOUR.items():
-            every.append(replace(template, method=name, formulation=formulation))
-        width = max(1, round(template.hidden_features / template.load().num_bits ** 0.5))
+            every.append(template.varied(method=name, formulation=formulation))
+        shared_width = required("hidden_features", template.architecture.hidden_features)
+        width = max(1, round(shared_width / template.load().num_bits ** 0.5))
         every.append(
-            replace(template, method=PARALLEL, formulation="parallel_bits", hidden_features=width)
+            template.varied(method=PARALLEL, formulation="parallel_bits", hidden_features=width)
         )
     return run_cases(every, folder, workers)
 
@@ -68,15 +70,10 @@ def saturated(case: Case, loss: str, learning_rate: float, iterations: int) -> d
     signal = case.load()
     done = fit(
         signal,
-        formulation="bit_coordinate",
-        network=case.network,
-        hidden_features=case.hidden_features,
-        hidden_layers=case.hidden_layers,
-        recipe=paper_at(learning_rate),
-        loss=loss,
+        replace(case.architecture, formulation="bit_coordinate", loss=loss),
+        paper_at(learning_rate),
+        replace(case.budget, max_iterations=iterations),
         seed=case.seed,
-        max_iterations=iterations,
-        max_seconds=case.max_seconds,
         progress=False,
         certify=False,
     )

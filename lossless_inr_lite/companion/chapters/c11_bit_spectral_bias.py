@@ -7,7 +7,6 @@ does not holds the complement.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from IPython.display import Markdown
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lossless_inr_lite.architecture import required
 from lossless_inr_lite.companion.claims import Verdict, judge, judge_own
 from lossless_inr_lite.companion.filmstrip import Filmstrip
 from lossless_inr_lite.companion.plots import frame, panel, plain_ticks
@@ -123,14 +123,14 @@ def cases(template: Case, folder: Path, pictures: int) -> list[Case]:
     for order in range(pictures):
         path = folder / f"oscillating_{order}.png"
         write_image(path, oscillating(size, order), NUM_BITS)
-        result += _asked(replace(template, signal=str(path), seed=order))
+        result += _asked(template.varied(signal=str(path), seed=order))
     return result
 
 
 def _asked(template: Case) -> list[Case]:
     """The template once for every way of asking."""
     return [
-        replace(template, method=method, formulation=formulation)
+        template.varied(method=method, formulation=formulation)
         for method, formulation in METHODS.items()
     ]
 
@@ -159,7 +159,8 @@ def courses(strip: Filmstrip, case: Case) -> dict[str, list[Any]]:
 
     It counts the bits that were asked for: those of the Gray code where that was fitted.
     """
-    coded = to_gray if get_formulation(case.formulation).gray else np.asarray
+    name = required("the formulation", case.architecture.formulation)
+    coded = to_gray if get_formulation(name).gray else np.asarray
     size = case.size or 0
     truth = coded(oscillating(size, case.seed))
     band_of_line = bands(size, case.seed)

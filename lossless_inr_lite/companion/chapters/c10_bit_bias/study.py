@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -65,14 +65,14 @@ def cases(
 def _case(template: Case, rates: Mapping[str, float], method: str) -> Case:
     formulation, network = METHODS[method]
     name = method.split(",")[0]
-    case = replace(template, method=method, formulation=formulation, network=network)
+    case = template.varied(method=method, formulation=formulation, network=network)
     if network in TABULATED:
         backbone = BACKBONES[name]
-        return replace(
-            case, hidden_layers=backbone.hidden_layers, learning_rate=backbone.learning_rate
+        return case.varied(
+            hidden_layers=backbone.hidden_layers, learning_rate=backbone.learning_rate
         )
     if method in VALUES:
-        return replace(case, learning_rate=rates.get(name, case.learning_rate))
+        return case.varied(learning_rate=rates.get(name, case.learning_rate))
     return case
 
 
@@ -84,7 +84,7 @@ def controls(template: Case, rates: Mapping[str, float]) -> list[Case]:
     num_bits = template.load().num_bits
     orders = dict(zip(CONTROLS, control_orders(num_bits, template.seed), strict=True))
     return [
-        replace(case, method=f"{case.method}, {name}", planes=order)
+        case.varied(method=f"{case.method}, {name}", planes=order)
         for case in cases(template, rates, ASKED.values())
         for name, order in orders.items()
     ]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lossless_inr_lite.architecture import Architecture
 from lossless_inr_lite.companion.chapters.c12_audio.transcription import transcripts, words_of
 from lossless_inr_lite.companion.filmstrip import Filmstrip
 from lossless_inr_lite.companion.lists import comma_list
@@ -20,6 +21,7 @@ from lossless_inr_lite.signals.bits import Kind
 from lossless_inr_lite.signals.embedded import embedded_path, installed
 from lossless_inr_lite.signals.metrics import signal_metrics
 from lossless_inr_lite.signals.signal import excerpt
+from lossless_inr_lite.training.budget import Budget
 from lossless_inr_lite.training.fit import fit
 from lossless_inr_lite.training.recipes import paper_at, parameter_budget, widest
 
@@ -230,19 +232,20 @@ def cases(
                 method=name,
                 signal=str(path),
                 size=None,
-                formulation=method.formulation,
-                network=method.network,
-                hidden_features=widest(
-                    formulation, signal.spec, method.network, HIDDEN_LAYERS, budget
+                architecture=Architecture(
+                    formulation=method.formulation,
+                    network=method.network,
+                    hidden_features=widest(
+                        formulation, signal.spec, method.network, HIDDEN_LAYERS, budget
+                    ),
+                    hidden_layers=HIDDEN_LAYERS,
+                    tile=formulation.tile,
+                    options={"first_omega_0": omega} if method.network == "siren" else {},
                 ),
-                hidden_layers=HIDDEN_LAYERS,
-                learning_rate=VALUES_RATE,
-                seed=seed,
-                max_iterations=WITHOUT_END,
-                max_seconds=own_seconds or max_seconds,
-                options={"first_omega_0": omega} if method.network == "siren" else {},
-                tile=formulation.tile,
                 recipe=method.recipe,
+                learning_rate=VALUES_RATE,
+                budget=Budget(WITHOUT_END, own_seconds or max_seconds),
+                seed=seed,
             )
         )
     return result

@@ -8,6 +8,7 @@ from typing import Any
 import imagecodecs
 import numpy as np
 
+from lossless_inr_lite.architecture import Architecture
 from lossless_inr_lite.companion.chapters.c13_ternary.precision import lossless_down_to
 from lossless_inr_lite.companion.claims import Verdict, judge, judge_own, paper_value
 from lossless_inr_lite.companion.rows import Row
@@ -16,6 +17,7 @@ from lossless_inr_lite.errors import InputError
 from lossless_inr_lite.formulations import get_formulation
 from lossless_inr_lite.signals import Signal
 from lossless_inr_lite.storage.fitted import Fit
+from lossless_inr_lite.training.budget import Budget
 from lossless_inr_lite.training.fit import fit
 from lossless_inr_lite.training.freezing import IterativeFreezing
 from lossless_inr_lite.training.recipes import TERNARY, ternary_size
@@ -64,8 +66,7 @@ def case(base: Case, bits_per_trit: float, method: str = SINGLE) -> Case:
     width, options = ternary_size(
         get_formulation(name), base.load().spec, LAYERS, bits_per_trit, given
     )
-    return replace(
-        base,
+    return base.varied(
         method=f"{method}, {bits_per_trit:g} bit a trit",
         formulation=name,
         network="ternary",
@@ -106,13 +107,11 @@ def _bases(parameters: Any, name: str, max_iterations: int, enlarged: int = 1) -
         method="",
         signal="",
         size=enlarged * parameters.size,
-        formulation="bit_heads_gray",
-        network="ternary",
-        max_iterations=max_iterations,
-        max_seconds=3600.0,
+        architecture=Architecture(formulation="bit_heads_gray", network="ternary"),
+        budget=Budget(max_iterations, max_seconds=3600.0),
     )
     found = spread(plain, getattr(parameters, name), parameter=name)
-    return [replace(base, seed=parameters.seed) for base in found]
+    return [base.varied(seed=parameters.seed) for base in found]
 
 
 def densities(text: str) -> list[float]:
