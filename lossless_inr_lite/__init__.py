@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from lossless_inr_lite.architecture import Architecture
     from lossless_inr_lite.signals import Signal, SignalSpec, load_audio, load_image, load_signal
     from lossless_inr_lite.signals.genuineness import Genuineness, genuineness
-    from lossless_inr_lite.storage.certify import certify, save
     from lossless_inr_lite.storage.certificate import Certificate
+    from lossless_inr_lite.storage.certify import certify, save
     from lossless_inr_lite.storage.fitted import Fit
     from lossless_inr_lite.storage.saved import decode, read_model
     from lossless_inr_lite.training.fit import fit

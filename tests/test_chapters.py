@@ -104,7 +104,8 @@ def test_lite_is_the_default_cell(name):
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory):
     """All notebooks at the smoke profile, in a folder of their own."""
-    folder, done = tmp_path_factory.mktemp("smoke"), {}
+    folder = tmp_path_factory.mktemp("smoke")
+    done = {}
     for name in NAMES:
         values = yaml.safe_load((PARAMS / f"{name}.smoke.yaml").read_text()) | {
             "output_dir": str(folder / name)

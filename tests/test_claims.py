@@ -92,7 +92,8 @@ def test_values_stand_as_printed(table, column, row, printed):
 
 def test_a_claim_says_what_is_printed_in_words():
     claims = {claim.id: claim for claim in paper_claims()}
-    siren, ours = claims["table1/Kodak/SIREN"], claims["table7/RECOMBINER+ours/MNIST"]
+    siren = claims["table1/Kodak/SIREN"]
+    ours = claims["table7/RECOMBINER+ours/MNIST"]
     assert siren == Claim(
         "table1/Kodak/SIREN",
         "Table 1",
@@ -137,7 +138,8 @@ def test_one_deviation_deviates_and_is_told_first():
 
 
 def test_the_strongest_profile_that_attempted_the_claim_decides():
-    lite, cpu = found("lite", "a", ("deviates", "7")), found("cpu", "b", ("reproduced", "0"))
+    lite = found("lite", "a", ("deviates", "7"))
+    cpu = found("cpu", "b", ("reproduced", "0"))
     idle = found("paper", "c", ("not attempted", "no GPU"))
     assert (one(lite, cpu, idle).profile, one(lite, cpu, idle).verdict) == ("cpu", "reproduced")
     assert (one(lite, idle).profile, one(lite, idle).verdict) == ("lite", "deviates")

@@ -190,7 +190,8 @@ def test_level_2_is_kept_only_where_it_pays():
     """Horizontal waves of one pixel: nothing that a prior of photographs expects."""
     y, x, c = np.mgrid[:48, :48, :3]
     odd = Signal((128 + 60 * (x % 2) + 3 * c + 5 * np.sin(y)).astype(np.uint8), 8, "odd")
-    plain, sent = encode([odd]), encode([odd], level=2)
+    plain = encode([odd])
+    sent = encode([odd], level=2)
     assert parse(sent).parts[0].header.level == 2
     assert len(sent) < len(plain)
     assert same(decode(sent), [odd])

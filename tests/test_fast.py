@@ -162,7 +162,8 @@ def test_a_budget_keeps_the_best_networks(tmp_path, iterations):
 @pytest.mark.parametrize("damage", [0.0, float("nan")])
 def test_a_collapsed_network_goes_back_to_its_last_good_weights(monkeypatch, damage):
     """The weights of one network are destroyed in the middle of the run; the run still arrives."""
-    original, hit = TileBatch.examine, []
+    original = TileBatch.examine
+    hit = []
 
     def examine(self, error, loss, pick):
         if self.steps >= 40 and not hit:

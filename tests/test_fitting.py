@@ -50,7 +50,8 @@ def test_every_formulation_learns_with_every_loss(tiny, formulation, loss):
     fit = lil.fit(
         tiny, formulation=formulation, loss=loss, max_iterations=400, certify=False, **SMALL
     )
-    first, last = fit.history.entries[0], fit.history.entries[-1]
+    first = fit.history.entries[0]
+    last = fit.history.entries[-1]
     assert last.loss < first.loss
     assert fit.entry.ber < first.ber - 0.05
 
@@ -114,7 +115,8 @@ def test_ctrl_c_keeps_the_best_so_far(tiny):
 
 
 def test_a_loss_that_is_not_finite_names_iteration_and_recipe_and_keeps_the_best(tiny, monkeypatch):
-    calls, healthy = [], LOSSES["mse"].function
+    calls = []
+    healthy = LOSSES["mse"].function
 
     def poisoned(outputs, targets):
         calls.append(1)
@@ -131,7 +133,8 @@ def test_a_loss_that_is_not_finite_names_iteration_and_recipe_and_keeps_the_best
 
 def test_decisions_that_hang_on_rounding_are_not_taken_for_lossless(tiny, monkeypatch):
     """When float64 disagrees the fit goes on."""
-    original, refused = full_batch.confirmed, []
+    original = full_batch.confirmed
+    refused = []
 
     def refuse_once(run):
         if not refused:

@@ -1,4 +1,4 @@
-"""Ternary networks: packing, whole-number inference against a slow reference, gradients, files, settling weights."""
+"""Ternary networks: packing, integers against a slow reference, gradients, files, freezing."""
 
 import hashlib
 import json
@@ -56,7 +56,7 @@ def fitted():
     return lil.fit(PICTURE, recipe="ternary", hidden_features=32, max_iterations=600)
 
 
-# Packing ---------------------------------------------------------------------------------------------------
+# Packing -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("count", range(0, 40))
@@ -97,7 +97,7 @@ def test_bytes_that_coding_does_not_make_are_refused(data, count):
         trits.decode(data, count)
 
 
-# Tables ----------------------------------------------------------------------------------------------------
+# Tables ------------------------------------------------------------------------------------------
 
 
 def test_tables_are_the_rounded_functions():
@@ -118,12 +118,14 @@ def test_square_roots_of_whole_numbers(value):
     assert square_root(np.array([value]))[0] == math.isqrt(value)
 
 
-# Whole numbers ---------------------------------------------------------------------------------------------
+# Integers ----------------------------------------------------------------------------------------
 
 
 def reference(network, points):
     """The published layers in pure Python: (S, out) sums of the last layer of the first group."""
-    waves, sines, gelus = network.waves.tolist(), sine_table().tolist(), gelu_table().tolist()
+    waves = network.waves.tolist()
+    sines = sine_table().tolist()
+    gelus = gelu_table().tolist()
     result = []
     for point in points.tolist():
         phases = [sum(f * p for f, p in zip(wave, point, strict=True)) for wave in waves]
@@ -142,7 +144,8 @@ def reference(network, points):
                 break
             z = [max(-1024, min(1024, (s * int(layer.multipliers[0]) + 2**15) >> 16)) for s in sums]
             a = [gelus[i + 1024] for i in z]
-            n, total = len(a), sum(a)
+            n = len(a)
+            total = sum(a)
             spread = max(1, math.isqrt(n * sum(x * x for x in a) - total**2))
             values = [
                 max(-127, min(127, (64 * (n * x - total) + spread) // (2 * spread))) for x in a
@@ -172,7 +175,7 @@ def test_integer_inference_equals_pure_python(options, width):
 )
 @pytest.mark.parametrize("tile", [None, 3])
 def test_training_and_decoding_are_one_forward_pass(formulation, tile):
-    """The network that carries whole numbers in floats of either precision decides the bits of the decoder."""
+    """The network carries integers in floats of either precision, and decides the same bits."""
     trained = model(formulation, tile=tile)
     words, margin = ternary_file.packed(trained).decode(batch=7)
     assert margin >= 0.5
@@ -194,7 +197,8 @@ def test_batches_and_precisions_do_not_matter_to_the_decoder():
 @settings(max_examples=30)
 def test_sums_under_masks_are_matrix_products(inputs, outputs, seed):
     rng = np.random.default_rng(seed)
-    values, weights = rng.integers(-127, 128, (4, inputs)), rng.integers(-1, 2, (inputs, outputs))
+    values = rng.integers(-127, 128, (4, inputs))
+    weights = rng.integers(-1, 2, (inputs, outputs))
     sums = masked_sums(values, packed_bits(weights.T > 0), packed_bits(weights.T < 0))
     assert np.array_equal(sums, values @ weights)
 
@@ -204,7 +208,7 @@ def test_a_stretched_axis_of_bits_has_no_integer_coordinates():
         get_formulation("bit_coordinate_x2").integer_coordinates(PICTURE.spec)
 
 
-# Gradients -------------------------------------------------------------------------------------------------
+# Gradients ---------------------------------------------------------------------------------------
 
 
 def test_the_gradient_goes_straight_through_the_rounding_of_weights():
@@ -239,7 +243,7 @@ def test_waves_are_fixed_and_below_nyquist():
     assert len({tuple(w) for w in waves.tolist()}) > 35
 
 
-# Fits and files --------------------------------------------------------------------------------------------
+# Fits and files ----------------------------------------------------------------------------------
 
 
 def test_a_fit_is_certified_from_its_packed_file(fitted, tmp_path):
@@ -323,7 +327,7 @@ def test_a_header_that_inflates_without_end_is_refused(fitted, tmp_path):
     bad.write_bytes(resigned(data, lambda facts: facts.update(name="x" * 10_000_000)))
     with pytest.raises(
         lil.FileFormatError,
-        match="the header of bad.trits is larger than 16384 bytes when it is inflated",
+        match=r"the header of bad\.trits is larger than 16384 bytes when it is inflated",
     ):
         lil.read_model(bad)
 
@@ -440,7 +444,8 @@ def test_the_command_line(tmp_path, capsys):
     from lossless_inr_lite.signals.image_files import write_image
 
     write_image(tmp_path / "in.png", PICTURE.samples[..., :1] * 17, 8)
-    network, back = str(tmp_path / "out.trits"), str(tmp_path / "back.png")
+    network = str(tmp_path / "out.trits")
+    back = str(tmp_path / "back.png")
     assert (
         main(
             [
@@ -464,7 +469,7 @@ def test_the_command_line(tmp_path, capsys):
     assert lil.load_image(back).sha256 == lil.load_image(tmp_path / "in.png").sha256
 
 
-# Iterative freezing and coarse weights ---------------------------------------------------------
+# Iterative freezing and coarse weights -----------------------------------------------------------
 
 
 def test_weights_freeze():

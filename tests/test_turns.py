@@ -160,7 +160,8 @@ class KilledError(Exception):
 
 def killed_after(monkeypatch, count):
     """Let a fit die after so many batches are written, as by a signal that nobody catches."""
-    original, written = parts.PartsFolder.write, []
+    original = parts.PartsFolder.write
+    written = []
 
     def write(self, number, tiles, batch):
         original(self, number, tiles, batch)
@@ -176,7 +177,8 @@ def killed_after(monkeypatch, count):
 def test_a_killed_fit_goes_on_and_ends_as_an_undisturbed_one(
     tmp_path, monkeypatch, two_at_once, picture, kind
 ):
-    signal, settings = picture, dict(SETTINGS)
+    signal = picture
+    settings = dict(SETTINGS)
     if kind == "sound":
         wave = np.random.default_rng(0).normal(0, 900, 120).cumsum().astype(np.int16)
         signal = lil.Signal(wave[:, None], 16, "wave", 8000, "PCM_16")

@@ -21,7 +21,10 @@ import yaml
 from lossless_inr_lite.companion.paths import NOTEBOOKS, PARAMS, run_folder
 from lossless_inr_lite.errors import InputError, check_choice
 
-DONE, FAILED, BAD_INPUT = 0, 1, 2  # exit codes
+# exit codes
+DONE = 0
+FAILED = 1
+BAD_INPUT = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

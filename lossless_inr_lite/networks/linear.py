@@ -49,7 +49,7 @@ class GroupedComplexLinear(nn.Module):
 
     @property
     def flops(self) -> int:
-        """Operations of one sample in one network: four multiplications and four additions per weight.
+        """Operations of one sample in one network: four multiplications and additions per weight.
 
         The weights are complex, the operations real.
         """

@@ -50,7 +50,7 @@ def check_ternary(
 def frequencies(
     problem: Problem, num_frequencies: float = DEFAULT_FREQUENCIES, num_waves: float = 0
 ) -> np.ndarray:
-    """Return the frequencies of the encoding, (waves, inputs) int64, in turns over the axis' length.
+    """Return the frequencies of the encoding, (waves, inputs) int64, in turns over an axis.
 
     These are `num_waves` plane waves, or, without any, `num_frequencies` octaves along each axis.
     """
