@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 BENCH ?=
+# Percent of the package's lines that the tests run, in their own process: what was reached.
+COVERAGE := 80
 
 .PHONY: help book test lint run check-gpu bench bench-seeds bench-sound bench-ternary records clean bench-depth
 
@@ -35,7 +37,8 @@ book: $(READY)
 	$(BIN)/python book/check_pages.py _build/html
 
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=
+	$(BIN)/coverage report --fail-under=$(COVERAGE) --format=total
 
 lint: $(READY)
 	$(BIN)/ruff check .
