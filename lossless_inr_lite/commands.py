@@ -41,15 +41,11 @@ def fit_command(
     from lossless_inr_lite.storage.fitted import Fit
     from lossless_inr_lite.training.budget import Budget
     from lossless_inr_lite.training.fit import fit, forget_parts
-    from lossless_inr_lite.training.recipes import get_recipe
 
     check_output(output)
     source = load_signal(signal, size, num_bits, max_pixels)
     fields = Architecture.__dataclass_fields__
     architecture = Architecture(**{name: options.pop(name) for name in fields if name in options})
-    if output.suffix == ".trits":
-        complete = get_recipe(recipe).complete(architecture, source.spec)
-        _check_packable(complete, source.spec)
     parts = Path(f"{output}.parts")
     try:
         result = fit(
@@ -58,6 +54,7 @@ def fit_command(
             recipe,
             Budget(max_iterations, max_seconds),
             resume_dir=parts,
+            saved_as=output.suffix,
             certify=False,
             **options,
         )
@@ -78,15 +75,6 @@ def fit_command(
         print(f"finished tiles are kept in {parts}: the same command goes on", file=sys.stderr)
     print(_summary(result, output))
     return DONE if result.lossless else BUDGET_ENDED
-
-
-def _check_packable(architecture: Architecture, spec: Any) -> None:
-    """Raise InputError, before any work, when what will be fitted could not be saved as .trits."""
-    from lossless_inr_lite.model import build_shape
-    from lossless_inr_lite.storage.trits import check_packable
-
-    check_packable(architecture, spec)
-    build_shape(architecture, spec)
 
 
 def _summary(result: "Fit", output: Path) -> str:

@@ -139,8 +139,8 @@ def checked_header(what: str, facts: object, error: type[InputError] = FileForma
     return checked(Header, facts, what, error)
 
 
-def check_storable(spec: SignalSpec, architecture: Architecture) -> None:
-    """Raise InputError when no file could hold such a model: asked before a fit is begun."""
+def check_header(spec: SignalSpec, architecture: Architecture) -> None:
+    """Raise InputError when no header could describe such a model."""
     blank = {
         "package_version": "",
         "recipe": "",

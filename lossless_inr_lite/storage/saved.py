@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lossless_inr_lite.architecture import Architecture
 from lossless_inr_lite.errors import FileFormatError, InputError
 from lossless_inr_lite.files import read_bytes, replacing
-from lossless_inr_lite.signals import Signal
-from lossless_inr_lite.storage.header import Header
+from lossless_inr_lite.signals import Signal, SignalSpec
+from lossless_inr_lite.storage.header import Header, check_header
 from lossless_inr_lite.storage.trits import check_packable, packed, read_trits
 from lossless_inr_lite.storage.trits import to_bytes as trits_to_bytes
 
@@ -29,6 +30,16 @@ def check_suffix(path: str | Path) -> str:
             "(or .trits, if ternary)"
         )
     return suffix
+
+
+def check_storable(spec: SignalSpec, architecture: Architecture, suffix: str) -> None:
+    """Raise InputError when no file of that suffix could hold such a model.
+
+    This is asked before a fit is begun, so that none is lost after it.
+    """
+    check_header(spec, architecture)
+    if suffix == ".trits":
+        check_packable(architecture, spec)
 
 
 def usual_suffix(model: "Model") -> str:

@@ -17,7 +17,7 @@ from lossless_inr_lite.model import Model, build_model, build_shape
 from lossless_inr_lite.signals import Signal
 from lossless_inr_lite.storage.certify import certify_model
 from lossless_inr_lite.storage.fitted import Fit
-from lossless_inr_lite.storage.header import check_storable
+from lossless_inr_lite.storage.saved import check_storable
 from lossless_inr_lite.training.budget import Budget, check_positive
 from lossless_inr_lite.training.memory import default_chunk
 from lossless_inr_lite.training.parts import forget_parts
@@ -54,6 +54,7 @@ def fit(
     progress: bool | None = None,
     certify: bool = True,
     resume_dir: str | Path | None = None,
+    saved_as: str = ".safetensors",
     max_iterations: int | None = None,
     max_seconds: float | None = None,
     **parts: Unpack[Parts],
@@ -76,6 +77,8 @@ def fit(
     resume_dir: a folder in which "fast" keeps every batch of tiles that is finished, each in a file
         of its own. A later fit of the same signal, architecture, recipe and seed goes on from them
         and ends with the same weights. The other recipes keep nothing.
+    saved_as: the suffix of the file that will hold the fit. What could not be saved so is refused
+        before any work.
 
     A fit that goes on begins its history with the state in which the kept batches leave it. Its
     iterations, samples seen, FLOPs and seconds are the sums over all runs. `max_iterations` limits
@@ -95,6 +98,7 @@ def fit(
     check_positive("chunk_samples", chunk_samples)
     chunk = max(1, int(chunk_samples))
     model = _checked_model(complete, plan, signal, seed, chunk, device)
+    check_storable(signal.spec, complete, saved_as)
     allowed = _with_default_limit(allowed, plan, model)
     folder = None if resume_dir is None else Path(resume_dir)
     _warm_up()
@@ -152,7 +156,6 @@ def _checked_model(
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < SEEDS:
         raise InputError(f"seed is {seed!r}: allowed are integers from 0 to 2^63 - 1")
     shape = build_shape(architecture, signal.spec)
-    check_storable(signal.spec, architecture)
     check_memory(recipe.trainer.memory(shape, chunk), device)
     return build_model(architecture, signal.spec, seed)
 
