@@ -278,8 +278,8 @@ def test_no_global_random_state_is_touched(tiny, recipe):
 
 # Memory ---------------------------------------------------------------------------------------
 
-GROWTH = """
-import json, os, resource, sys
+GROWTH = r"""
+import json, re, sys
 from dataclasses import replace
 import numpy as np, torch
 import lossless_inr_lite as lil
@@ -287,6 +287,9 @@ from lossless_inr_lite.model import build_shape
 from lossless_inr_lite.training.fast import Fast
 from lossless_inr_lite.training.memory import default_chunk
 from lossless_inr_lite.training.recipes import get_recipe
+
+def memory(name):
+    return int(re.search(name + r":\s+(\d+) kB", open("/proc/self/status").read())[1]) * 1024
 
 size, recipe, settings = json.loads(sys.argv[1])
 recipe = get_recipe(recipe)
@@ -297,9 +300,9 @@ small = {"hidden_features": 16, "max_iterations": 12, "certify": False, "progres
 lil.fit(lil.load_image("astronaut", size=4), recipe=recipe, **small)
 samples = np.random.default_rng(0).integers(0, 256, (size, size, 3)).astype(np.uint8)
 noise = lil.Signal(samples, 8, "noise")
-before = int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+before = memory("VmRSS")
 fit = lil.fit(noise, recipe=recipe, certify=False, progress=False, **settings)
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+peak = memory("VmHWM")  # of this program: ru_maxrss would begin with that of the parent
 shape = build_shape(fit.model.architecture, noise.spec)
 estimate = recipe.trainer.memory(shape, default_chunk("cpu"))
 print(estimate / (peak - before))
