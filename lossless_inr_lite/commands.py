@@ -5,7 +5,8 @@ Each command imports what it needs when it runs: torch takes longer than most of
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from lossless_inr_lite.architecture import Architecture
 from lossless_inr_lite.errors import DivergedError
-from lossless_inr_lite.signals import load_image, load_signal
+from lossless_inr_lite.signals import load_image, load_signal, untold
 
 if TYPE_CHECKING:
     from lossless_inr_lite.storage.fitted import Fit
@@ -102,17 +103,26 @@ def decode_command(network: Path, output: Path) -> int:
     spec = model.spec
     check_writable(output)
     if spec.sample_rate is not None and spec.subtype is not None:
-        check_audio_output(output, spec.subtype)
+        left_out = check_audio_output(output, spec.subtype, spec.meaning)
         signal = model.signal()
-        write_audio(output, signal.samples, spec.num_bits, spec.sample_rate, spec.subtype)
+        write_audio(
+            output, signal.samples, spec.num_bits, spec.sample_rate, spec.subtype, spec.meaning
+        )
     else:
-        check_image_output(output, spec.channels, spec.num_bits, signed=spec.kind == "signed")
+        left_out = check_image_output(output, spec)
         signal = model.signal()
-        write_image(output, signal.samples, spec.num_bits)
+        write_image(output, signal.samples, spec.num_bits, spec.meaning)
     exact = signal.sha256 == header.sha256_samples
     verdict = "the same samples as" if exact else "NOT the same samples as"
     print(f"{output}: {verdict} {signal.name} that was fitted")
+    _tell_not_kept(output, left_out)
     return DONE
+
+
+def _tell_not_kept(what: Path | str, phrases: Sequence[str]) -> None:
+    """Say in one line what stood in a file and is not kept."""
+    if phrases:
+        print(f"{what}: not kept: {', '.join(phrases)}", file=sys.stderr)
 
 
 def verify_command(network: Path, signal: str, size: int | None, max_pixels: int) -> int:
@@ -121,8 +131,11 @@ def verify_command(network: Path, signal: str, size: int | None, max_pixels: int
 
     model, _ = read_model(network)
     source = load_signal(signal, size, max_pixels=max_pixels)
-    ours = model.spec.facts
-    theirs = source.spec.facts
+    # What the source's format cannot say is no difference: a file that `decode` wrote lacks it.
+    unsaid = untold(model.spec.meaning, source)
+    said = {name: value for name, value in model.spec.meaning.facts.items() if name not in unsaid}
+    ours: dict[str, Any] = model.spec.facts | {"meaning": said}
+    theirs: dict[str, Any] = {"meaning": {}} | source.spec.facts
     for what in ours:
         if ours[what] != theirs[what]:
             hint = ""
@@ -140,6 +153,8 @@ def verify_command(network: Path, signal: str, size: int | None, max_pixels: int
         print(f"different: {len(differ)} of {source.samples.size} samples, the first at {first}")
         return DIFFERENT
     print(f"identical: all {source.samples.size} samples of {source.num_bits} bits")
+    if unsaid:
+        print(f"{source.read_from} files cannot hold {', '.join(unsaid.values())}", file=sys.stderr)
     return DONE
 
 
@@ -193,10 +208,10 @@ def expand_command(
 
     source = load_image(picture, max_pixels=max_pixels)
     kept = check_expansion(source, to_bits, from_bits, method)
-    check_image_output(output, source.spec.channels, to_bits, signed=source.kind == "signed")
+    check_image_output(output, replace(source.spec, num_bits=to_bits))
     check_writable(output)
     expanded = expand_signal(source, to_bits, kept, method, seed)
-    write_image(output, expanded.samples, to_bits)
+    write_image(output, expanded.samples, to_bits, expanded.meaning)
     print(
         f"{output}: {to_bits} bits from the {kept} most significant ones of {source.name}, "
         f"by {method}"

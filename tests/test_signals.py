@@ -21,9 +21,9 @@ from lossless_inr_lite import InputError
 from lossless_inr_lite.signals import area_resample, write_audio, write_image
 from lossless_inr_lite.signals.audio_files import SUBTYPES
 from lossless_inr_lite.signals.bits import sample_dtype
+from lossless_inr_lite.signals.formats.png import png_bytes
 from lossless_inr_lite.signals.image_files import check_image_output
 from lossless_inr_lite.signals.metrics import ssim
-from lossless_inr_lite.signals.png import png_bytes
 
 
 def random_picture(rng, num_bits, channels, height=5, width=7):
@@ -133,7 +133,7 @@ def test_a_reader_that_is_not_installed_is_one_sentence(
 def test_what_cannot_be_written_here_is_told_before_any_work(tmp_path, rng, monkeypatch):
     monkeypatch.setitem(sys.modules, "tifffile", None)
     with pytest.raises(InputError, match=r"p\.tif: TIFF needs the package tifffile"):
-        check_image_output(tmp_path / "p.tif", 1, 8, signed=False)
+        check_image_output(tmp_path / "p.tif", lil.SignalSpec("p", (2, 2, 1), 8))
     with pytest.raises(InputError, match=r"p\.tif: TIFF needs the package tifffile"):
         write_image(tmp_path / "p.tif", random_picture(rng, 8, 1), 8)
     assert list(tmp_path.iterdir()) == []

@@ -31,10 +31,10 @@ TRIAL = 16  # pictures of a group on which the priors are compared
 def encode(signals: Sequence[Signal], prior: str = "auto", level: int = 1) -> bytes:
     """Pictures (H, W, C) of 1 to 16 bits -> the bytes of a container.
 
-    Pictures of one shape and depth are coded together. `prior` is the name of a shipped one, or
-    "auto": the one that makes the first pictures of each group smallest. `level` 1 uses it as it
-    is, 2 also sends an adaptation where that pays, and 0 uses none: every picture, grey and of
-    8 bits, gets a network of its own. Levels 0 and 2 train, and need torch; the state of torch's
+    Pictures of one shape, depth and meaning are coded together. `prior` is the name of a shipped
+    one, or "auto": the one that makes the first pictures of each group smallest. `level` 1 uses it
+    as it is, 2 also sends an adaptation where that pays, and 0 uses none: every picture, grey and
+    of 8 bits, gets a network of its own. Levels 0 and 2 train, and need torch; the state of torch's
     and numpy's random generators stays as it is.
 
     Raises InputError for sound, floats, more than 16 bits, no pictures at all, too many, and a
@@ -138,7 +138,7 @@ def _group_numbers(signals: Sequence[Signal], level: int) -> list[int]:
     numbers: dict[Hashable, int] = {}
     found: list[int] = []
     for index, signal in enumerate(signals):
-        facts: Hashable = (signal.samples.shape, signal.num_bits, signal.kind)
+        facts: Hashable = (signal.samples.shape, signal.num_bits, signal.kind, signal.meaning)
         if level == 0:  # a network of its own for each
             facts = index
         found.append(numbers.setdefault(facts, len(numbers)))
@@ -196,6 +196,7 @@ def _header_of(signals: list[Signal], level: int) -> GroupHeader:
         count=len(signals),
         level=level,
         bits=0,
+        meaning=first.meaning,
     )
 
 

@@ -23,6 +23,7 @@ from lossless_inr_lite.errors import FileFormatError, InputError
 from lossless_inr_lite.fields import Choice, Integer, ListOf, RecordOf, Text, checked, plain
 from lossless_inr_lite.files import Envelope, inflated
 from lossless_inr_lite.signals import MAX_SAMPLES, Signal, SignalSpec
+from lossless_inr_lite.signals.meaning import PLAIN, Meaning
 
 ENVELOPE = Envelope(b"\x8aLIC\r\n\x1a\n", "container of pictures (.lic)", version=1, digest_bytes=8)
 HEADER_SIZE = struct.Struct("<I")
@@ -47,7 +48,7 @@ LARGEST_SKEW = 5
 
 @dataclass(frozen=True, kw_only=True)
 class GroupHeader:
-    """Pictures of one shape and depth that are coded together, and with what.
+    """Pictures of one shape, depth and meaning that are coded together, and with what.
 
     level: 0 for a network in the file, 1 for a prior, 2 for a prior that the file adapts.
     prior, weights: the prior's name, and the beginning of its SHA-256; "" at level 0.
@@ -64,6 +65,7 @@ class GroupHeader:
     weights: Annotated[str, Text(16)] = ""
     side: Annotated[int, Integer(0, 2**24)] = 0
     bits: Annotated[int, Integer(0, 2**31)]
+    meaning: Annotated[Meaning, RecordOf(Meaning)] = PLAIN
 
     @property
     def num_samples(self) -> int:
@@ -127,7 +129,10 @@ class Container:
         specs = []
         for name, number in zip(self.names, self.order, strict=True):
             header = self.parts[number].header
-            specs.append(SignalSpec(name, header.shape, header.num_bits, header.kind))
+            spec = SignalSpec(
+                name, header.shape, header.num_bits, header.kind, meaning=header.meaning
+            )
+            specs.append(spec)
         return specs
 
 

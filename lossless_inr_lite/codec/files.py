@@ -3,6 +3,7 @@
 import math
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from lossless_inr_lite.codec.coding import decode, encode
@@ -51,9 +52,8 @@ def decompress_file(source: Path, folder: Path, max_pixels: int = MAX_SAMPLES) -
     signals = decode(read_bytes(source, MAX_FILE), max_pixels)
     _check_names([signal.name for signal in signals], FileFormatError)
     for signal in signals:
-        signed = signal.kind == "signed"
         name = Path(signal.name)
-        check_image_output(name, signal.spec.channels, signal.num_bits, signed=signed)
+        check_image_output(name, signal.spec)
         if (folder / name).exists():
             raise InputError(f"{folder / name} exists: give another folder, nothing was written")
     check_writable(folder / signals[0].name)
@@ -61,7 +61,7 @@ def decompress_file(source: Path, folder: Path, max_pixels: int = MAX_SAMPLES) -
     with tempfile.TemporaryDirectory(dir=folder, prefix=".part") as temporary:
         paths = [Path(temporary) / signal.name for signal in signals]
         for path, signal in zip(paths, signals, strict=True):
-            write_image(path, signal.samples, signal.num_bits)
+            write_image(path, signal.samples, signal.num_bits, signal.meaning)
         _move_all(paths, folder)
     return f"{folder}: {len(signals)} pictures, each with the samples that were coded"
 
@@ -93,7 +93,7 @@ def _named(path: Path, max_pixels: int) -> Signal:
     if path.suffix.lower() not in WRITABLE:
         needs_tiff = signal.kind == "signed" or signal.spec.channels > 4
         name += ".tif" if needs_tiff else ".png"
-    return Signal(signal.samples, signal.num_bits, name)
+    return replace(signal, name=name)
 
 
 def _check_names(names: Sequence[str], error: type[InputError]) -> None:

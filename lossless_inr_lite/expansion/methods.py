@@ -203,4 +203,6 @@ def expand_signal(
     if colours < channels:
         parts.append(expand(words[..., colours:], kept, to_bits, "ideal_gain"))
     expanded = np.concatenate(parts, axis=-1)
-    return Signal(from_words(expanded, to_bits, signal.kind), to_bits, signal.name)
+    return Signal(
+        from_words(expanded, to_bits, signal.kind), to_bits, signal.name, meaning=signal.meaning
+    )

@@ -13,11 +13,16 @@ import numpy as np
 
 from lossless_inr_lite.errors import InputError, importing
 from lossless_inr_lite.files import replacing
+from lossless_inr_lite.signals.meaning import PLAIN, Meaning, not_held
 
 if TYPE_CHECKING:
     import soundfile
 
 SUFFIXES = (".wav", ".flac")
+# The fields of `Meaning` that a written file keeps.
+HOLDS: dict[str, frozenset[str]] = {".wav": frozenset(), ".flac": frozenset()}
+# The same, by the name of the format that was read.
+HELD: dict[str, frozenset[str]] = {"WAV": HOLDS[".wav"], "FLAC": HOLDS[".flac"]}
 UNKNOWN_LENGTH = 0xFFFFFFFF  # of a WAV file that was written as a stream
 
 
@@ -42,12 +47,18 @@ PLAIN_WAV_BYTES = {"PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4}
 
 @dataclass(frozen=True)
 class Sound:
-    """What a file holds: samples (T, C), signed integers of `num_bits` or float32; rate in Hz."""
+    """What a file holds: samples (T, C), signed integers of `num_bits` or float32; rate in Hz.
+
+    `read_from` is the name of the format. `not_kept` names what else stands in the file.
+    """
 
     samples: np.ndarray
     num_bits: int
     sample_rate: int
     subtype: str
+    read_from: str
+    meaning: Meaning = PLAIN
+    not_kept: tuple[str, ...] = ()
 
 
 def read_audio(path: Path, max_samples: int) -> Sound:
@@ -75,18 +86,23 @@ def read_audio(path: Path, max_samples: int) -> Sound:
         )
     if subtype.dtype != "float32":
         samples >>= np.iinfo(subtype.dtype).bits - subtype.num_bits
-    return Sound(samples, subtype.num_bits, rate, info.subtype)
+    return Sound(samples, subtype.num_bits, rate, info.subtype, info.format)
 
 
 def write_audio(
-    path: str | Path, samples: np.ndarray, num_bits: int, sample_rate: int, subtype: str
+    path: str | Path,
+    samples: np.ndarray,
+    num_bits: int,
+    sample_rate: int,
+    subtype: str,
+    meaning: Meaning = PLAIN,
 ) -> None:
     """Write samples (T, C) with their subtype, whole or not at all; the suffix chooses WAV or FLAC.
 
     Raises InputError when the format cannot hold them.
     """
     path = Path(path)
-    check_audio_output(path, subtype)
+    check_audio_output(path, subtype, meaning)
     if _only_plain_wav(path, subtype):
         _write_plain_wav(path, samples, sample_rate, subtype)
         return
@@ -104,18 +120,23 @@ def write_audio(
             ) from error
 
 
-def check_audio_output(path: Path, subtype: str) -> None:
-    """Raise InputError when a sound of that subtype cannot be written under that suffix."""
+def check_audio_output(path: Path, subtype: str, meaning: Meaning = PLAIN) -> tuple[str, ...]:
+    """Raise InputError when a sound of that subtype cannot be written under that suffix.
+
+    Returns what of its meaning the format cannot hold, a phrase each.
+    """
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(
             f"cannot write sound as {path.name!r}: allowed suffixes are {', '.join(SUFFIXES)}"
         )
+    left_out = not_held(path.name, meaning, HOLDS[path.suffix.lower()])
     if _only_plain_wav(path, subtype):
-        return
+        return left_out
     container = path.suffix[1:].upper()
     if not _soundfile().check_format(container, subtype):
         other = ".wav" if container == "FLAC" else ".flac"
         raise InputError(f"{container} cannot hold {subtype} sound: use {other}")
+    return left_out
 
 
 def _soundfile() -> ModuleType:

@@ -15,6 +15,7 @@ from lossless_inr_lite.fields import (
     MapOf,
     Number,
     OrNone,
+    RecordOf,
     Text,
     checked,
     plain,
@@ -23,9 +24,10 @@ from lossless_inr_lite.networks import MAX_FEATURES, MAX_LAYERS
 from lossless_inr_lite.signals import MAX_SAMPLES, SignalSpec
 from lossless_inr_lite.signals.audio_files import SUBTYPES
 from lossless_inr_lite.signals.bits import MAX_BITS, Kind
+from lossless_inr_lite.signals.meaning import PLAIN, Meaning
 
 # Bytes: what a file may spend on anything but weights.
-MAX_HEADER = 16_384
+MAX_HEADER = 2**17
 MAX_CHANNELS = 4096
 SHA256 = Text(64, pattern="[0-9a-f]{64}", min_length=64)
 
@@ -59,6 +61,7 @@ class Header:
     sample_rate: Annotated[int | None, OrNone(Integer(1, 2**31 - 1))] = None
     subtype: Annotated[str | None, OrNone(Text(20))] = None
     tile: Annotated[int | None, OrNone(Integer(1, MAX_SAMPLES))] = field(default=None)
+    meaning: Annotated[Meaning, RecordOf(Meaning)] = PLAIN
 
     def __post_init__(self) -> None:
         """Raise InputError when the fields do not suit each other."""
@@ -77,7 +80,13 @@ class Header:
     def spec(self) -> SignalSpec:
         """The description of the signal."""
         return SignalSpec(
-            self.name, self.shape, self.num_bits, self.kind, self.sample_rate, self.subtype
+            self.name,
+            self.shape,
+            self.num_bits,
+            self.kind,
+            self.sample_rate,
+            self.subtype,
+            self.meaning,
         )
 
     @property
@@ -94,9 +103,15 @@ class Header:
         )
 
     def facts(self) -> dict[str, Any]:
-        """The fields as plain JSON values, in the order of the file."""
+        """The fields as plain JSON values, in the order of the file.
+
+        A plain meaning is left out, as in files of older versions.
+        """
         values = plain(self)
-        return {name: values[name] for name in FILE_ORDER}
+        facts = {name: values[name] for name in FILE_ORDER}
+        if self.meaning != PLAIN:
+            facts["meaning"] = self.meaning.facts
+        return facts
 
     def to_json(self) -> str:
         """The header as it stands in a ``.safetensors`` file."""

@@ -1,0 +1,124 @@
+"""Signals from files: pictures and sounds, by a path or by an embedded name."""
+
+from pathlib import Path
+
+from lossless_inr_lite.errors import InputError
+from lossless_inr_lite.signals import audio_files, image_files
+from lossless_inr_lite.signals.embedded import embedded_path
+from lossless_inr_lite.signals.meaning import NEEDED, Meaning, left_out
+from lossless_inr_lite.signals.resampling import area_resample, block_means, centre_square
+from lossless_inr_lite.signals.signal import MAX_SAMPLES, Signal
+
+
+def load_image(
+    source: str | Path,
+    size: int | None = None,
+    num_bits: int | None = None,
+    max_pixels: int = MAX_SAMPLES,
+    page: int | None = None,
+) -> Signal:
+    """Read a picture (PNG, JPEG, TIFF, PGM/PPM, DICOM) or the name of an embedded one.
+
+    `size` crops to the centre square and area-resamples it to size x size; without it the samples
+    are the file's own. `num_bits` only asserts the file's depth: it never changes it. `page`
+    chooses one of several pictures in a file, counted from 0.
+
+    Raises InputError for a file that is missing, broken, not a picture, larger than `max_pixels`,
+    smaller than `size`, of another depth, or of several pictures when `page` is None.
+    """
+    path = embedded_path(source)
+    if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
+        raise InputError(f"size is {size!r}: allowed are integers from 1")
+    picture, form = image_files.read_image(path, max_pixels, size, page)
+    _check_depth(path, picture.num_bits, num_bits)
+    samples = picture.samples
+    if samples.ndim == 2:
+        samples = samples[..., None]
+    if size is not None:
+        samples = area_resample(centre_square(samples), size)
+    return Signal(
+        samples,
+        picture.num_bits,
+        _name(source),
+        meaning=picture.meaning,
+        not_kept=picture.not_kept,
+        read_from=form.name,
+    )
+
+
+def load_audio(
+    source: str | Path,
+    num_bits: int | None = None,
+    max_samples: int = MAX_SAMPLES,
+    sample_rate: int | None = None,
+) -> Signal:
+    """Read WAV or FLAC: PCM of 8, 16, 24 or 32 bits, or 32-bit float, any rate and channels.
+
+    `sample_rate` (Hz) takes block means (`block_means`) down to a rate of which the file's is a
+    multiple; without it the samples are the file's own. `num_bits` only asserts the file's depth.
+
+    Raises InputError for a missing or broken file, another coding, NaN or infinite samples,
+    another depth, a rate that does not divide the file's, and means of floats.
+    """
+    path = embedded_path(source)
+    sound = audio_files.read_audio(path, max_samples)
+    _check_depth(path, sound.num_bits, num_bits)
+    samples = sound.samples
+    rate = sound.sample_rate
+    if sample_rate is not None and sample_rate != rate:
+        samples = block_means(samples, rate, sample_rate, path.name)
+        rate = sample_rate
+    return Signal(
+        samples,
+        sound.num_bits,
+        _name(source),
+        rate,
+        sound.subtype,
+        sound.meaning,
+        sound.not_kept,
+        sound.read_from,
+    )
+
+
+def load_signal(
+    source: str | Path,
+    size: int | None = None,
+    num_bits: int | None = None,
+    max_pixels: int = MAX_SAMPLES,
+    page: int | None = None,
+) -> Signal:
+    """`load_audio` for WAV and FLAC files, `load_image` for everything else.
+
+    Raises InputError as these do, and for a `size` or a `page` of sound.
+    """
+    if embedded_path(source).suffix.lower() not in audio_files.SUFFIXES:
+        return load_image(source, size, num_bits, max_pixels, page)
+    if size is not None:
+        raise InputError(f"size is for pictures, and {Path(source).name} is sound: leave size out")
+    if page is not None:
+        raise InputError(f"page is for pictures, and {Path(source).name} is sound: leave page out")
+    return load_audio(source, num_bits, max_pixels)
+
+
+def untold(meaning: Meaning, signal: Signal) -> dict[str, str]:
+    """What of `meaning` the file of a signal cannot say, being of its format: field -> phrase.
+
+    So a signal that was written into such a file and read again lacks it. What a picture needs is
+    never among it: it is not written where it cannot be said.
+    """
+    held = (image_files.HELD | audio_files.HELD).get(signal.read_from)
+    if held is None:
+        return {}
+    return left_out(meaning, held.union(NEEDED))
+
+
+def _check_depth(path: Path, found: int, wanted: int | None) -> None:
+    if wanted is not None and wanted != found:
+        raise InputError(
+            f"{path.name} holds {found} bits a sample, not the {wanted} that were asked for"
+        )
+
+
+def _name(source: str | Path) -> str:
+    """The file's name without its suffix, as text that every file format takes."""
+    return Path(source).stem.encode("utf-8", "replace").decode("utf-8")
