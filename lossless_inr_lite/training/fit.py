@@ -75,8 +75,9 @@ def fit(
     progress: whether to show a bar; None shows one on a terminal.
     certify: False skips the certificate; the fit is then not `lossless`, whatever its wrong bits.
     resume_dir: a folder in which "fast" keeps every batch of tiles that is finished, each in a file
-        of its own. A later fit of the same signal, architecture, recipe and seed goes on from them
-        and ends with the same weights. The other recipes keep nothing.
+        of its own, and the other recipes their whole state every half minute and at an early end.
+        A later fit of the same signal, architecture, recipe and seed goes on from there and ends
+        with the same weights.
     saved_as: the suffix of the file that will hold the fit. What could not be saved so is refused
         before any work.
 

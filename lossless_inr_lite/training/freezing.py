@@ -7,7 +7,8 @@ ICML 2022, whose remedy this is). Here every weight has a freeze time of its own
 at the level where it has been most of late, and those that still move make up for it.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol, cast
 
 import torch
@@ -71,7 +72,10 @@ class IterativeFreezing:
         times = self.freeze_times(layers, run.plan.seed)
         freezing = [_Freezing(layer, when) for layer, when in zip(layers, times, strict=True)]
         optimiser = torch.optim.Adam(run.network.parameters(), lr=self.learning_rate)
-        return train_full_batch(run, bar, optimiser, _Schedule(self, freezing), LOOK_EVERY)
+        # The schedule ends with the iterations: a fit with other ones is another fit.
+        numbers = {**asdict(self), "planned": run.plan.budget.max_iterations}
+        hooks = _Schedule(self, freezing)
+        return train_full_batch(run, bar, optimiser, hooks, numbers, LOOK_EVERY)
 
     def num_batches(self, groups: int) -> int:
         """Return 1: all networks are trained at once."""
@@ -124,6 +128,18 @@ class _Schedule(Hooks):
     def after_step(self) -> None:
         for layer in self.layers:
             layer.hold()
+
+    def remembered(self) -> dict[str, Tensor]:
+        tensors: dict[str, Tensor] = {}
+        for number, layer in enumerate(self.layers):
+            tensors[f"{number}/usual_level"] = layer.usual_level
+            tensors[f"{number}/is_frozen"] = layer.is_frozen
+        return tensors
+
+    def restore(self, remembered: Mapping[str, Tensor]) -> None:
+        for number, layer in enumerate(self.layers):
+            layer.usual_level.copy_(remembered[f"{number}/usual_level"])
+            layer.is_frozen.copy_(remembered[f"{number}/is_frozen"])
 
 
 class _Freezing:

@@ -1,16 +1,19 @@
 """The paper's way of training: the whole signal in every step."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.optim import Optimizer
 from tqdm import tqdm
 
 from lossless_inr_lite.model import Model
 from lossless_inr_lite.training.memory import full_batch_memory
 from lossless_inr_lite.training.run import Run
+from lossless_inr_lite.training.state import StateFile
 
 
 class Hooks:
@@ -21,6 +24,13 @@ class Hooks:
 
     def after_step(self) -> None:
         """All weights have moved."""
+
+    def remembered(self) -> dict[str, Tensor]:
+        """Return what decides later steps, beside weights and optimiser, by name."""
+        return {}
+
+    def restore(self, remembered: Mapping[str, Tensor]) -> None:
+        """Go on from what `remembered` has returned in an earlier run."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +45,7 @@ class FullBatch:
     def train(self, run: Run, bar: "tqdm[Any]") -> str:
         """Train the network of `run`, and return why it stopped."""
         optimiser = torch.optim.Adam(run.network.parameters(), lr=self.learning_rate)
-        return train_full_batch(run, bar, optimiser, Hooks())
+        return train_full_batch(run, bar, optimiser, Hooks(), asdict(self))
 
     def num_batches(self, groups: int) -> int:
         """Return 1: all networks are trained at once."""
@@ -47,16 +57,33 @@ class FullBatch:
 
 
 def train_full_batch(
-    run: Run, bar: "tqdm[Any]", optimiser: Optimizer, hooks: Hooks, look_every: int = 1
+    run: Run,
+    bar: "tqdm[Any]",
+    optimiser: Optimizer,
+    hooks: Hooks,
+    numbers: dict[str, Any],
+    look_every: int = 1,
 ) -> str:
     """Update until lossless or out of budget; return why it stopped.
 
+    numbers: what decides the steps, beside what the run says, as plain JSON values.
+
     The history gets an entry every `look_every` steps, and when all bits are right or the budget
-    ends. A step's forward pass
-    decides every bit before the weights move. So checking the bits costs nothing, and the weights
-    that are kept are the ones that were checked.
+    ends. A step's forward pass decides every bit before the weights move. So checking the bits
+    costs nothing, and the weights that are kept are the ones that were checked.
+
+    With a folder to go on from, the state is written there from time to time, and when the training
+    ends early.
     """
+    state = None
+    if run.plan.resume_dir is not None:
+        state = StateFile(run.plan.resume_dir, run, numbers)
+        remembered = state.read(optimiser)
+        if remembered is not None:
+            hooks.restore(remembered)
     while True:
+        if state is not None and state.is_due():
+            state.write(optimiser, hooks.remembered())
         loss, codes = gradient(run)
         run.check_finite(loss)
         if run.iteration % look_every == 0 or run.ended() or _all_right(run, codes):
@@ -67,6 +94,8 @@ def train_full_batch(
                 return "lossless"
             why = run.ended()
             if why is not None:
+                if state is not None:
+                    state.write(optimiser, hooks.remembered())
                 return why
         hooks.before_step(optimiser, run)
         optimiser.step()

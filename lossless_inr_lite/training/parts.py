@@ -8,6 +8,7 @@ of the present fit is used, and only when its weights match their checksum.
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,10 @@ WEIGHTS = "weights"
 MOST_TEXT = 65_536
 """Bytes that a file may spend on anything but weights."""
 
-OUR_NAME = re.compile(r"batch-[0-9]{5,}\.safetensors")
+STATE_NAME = "state.safetensors"
+"""The file of `state`."""
+
+OUR_NAME = re.compile(r"batch-[0-9]{5,}\.safetensors|" + re.escape(STATE_NAME))
 UNFINISHED_NAME = re.compile(re.escape(PREFIX) + r"[0-9a-f]{16}\.safetensors")
 
 
@@ -54,7 +58,7 @@ class PartsFolder:
 
     def __init__(self, folder: Path, run: Run, numbers: dict[str, Any], num_batches: int) -> None:
         self.folder = folder
-        self.fit = _description(run, numbers)
+        self.fit = description_of_fit(run, numbers)
         check_writable(self.path(0))
         for number in range(num_batches):
             if self.path(number).is_dir():
@@ -72,7 +76,7 @@ class PartsFolder:
             "number": number,
             "tiles": tiles,
             "costs": asdict(batch.costs),
-            "sha256_weights": _sha256(weights),
+            "sha256_weights": sha256_of_tensors({WEIGHTS: weights}),
         }
         metadata = {MARK: json.dumps(described)}
         data = safetensors.torch.save({WEIGHTS: weights}, metadata)
@@ -88,14 +92,14 @@ class PartsFolder:
         limit = 4 * len(tiles) * num_weights + MOST_TEXT
         try:
             data = read_bytes(path, limit)
-            described = _read_description(data)
+            described = read_description(data)
             weights = safetensors.torch.load(data)[WEIGHTS]
             costs = Costs(**described["costs"])
             belongs = (described["fit"], described["number"], described["tiles"])
             sha256 = described["sha256_weights"]
         except (InputError, SafetensorError, ValueError, KeyError, TypeError, RecursionError):
             return None
-        if belongs != (self.fit, number, tiles) or sha256 != _sha256(weights):
+        if belongs != (self.fit, number, tiles) or sha256 != sha256_of_tensors({WEIGHTS: weights}):
             return None
         if weights.dtype != torch.float32 or weights.shape != (len(tiles), num_weights):
             return None
@@ -105,8 +109,8 @@ class PartsFolder:
 def forget_parts(folder: str | Path) -> None:
     """Remove what fits have kept in `folder`, and the folder when nothing else lies in it.
 
-    A file is removed when it has the name and the mark of a batch, or is one whose writing was cut
-    off. All others stay, and a folder that is not there is no error.
+    A file is removed when it has the name and the mark of a batch or of a state, or is one whose
+    writing was cut off. All others stay, and a folder that is not there is no error.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -126,13 +130,13 @@ def _is_ours(path: Path) -> bool:
     with open(path, "rb") as file:
         start = file.read(MOST_TEXT)
     try:
-        _read_description(start)
+        read_description(start)
     except (ValueError, KeyError, TypeError, RecursionError):
         return False
     return True
 
 
-def _description(run: Run, numbers: dict[str, Any]) -> dict[str, Any]:
+def description_of_fit(run: Run, numbers: dict[str, Any]) -> dict[str, Any]:
     """All that decides the weights of a batch, as plain JSON values."""
     facts = {
         "version": VERSION,
@@ -147,7 +151,7 @@ def _description(run: Run, numbers: dict[str, Any]) -> dict[str, Any]:
     return json.loads(json.dumps(facts))
 
 
-def _read_description(data: bytes) -> dict[str, Any]:
+def read_description(data: bytes) -> dict[str, Any]:
     """The description in the first bytes of a file; raises ValueError, KeyError or TypeError."""
     length = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + length])
@@ -157,5 +161,9 @@ def _read_description(data: bytes) -> dict[str, Any]:
     return described
 
 
-def _sha256(weights: Tensor) -> str:
-    return hashlib.sha256(weights.numpy().tobytes()).hexdigest()
+def sha256_of_tensors(tensors: Mapping[str, Tensor]) -> str:
+    """The checksum of tensors on the CPU, in the order of their names."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(tensors[name].numpy().tobytes())
+    return digest.hexdigest()

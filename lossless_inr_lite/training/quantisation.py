@@ -72,10 +72,13 @@ class CoarseLinear(GroupedLinear):
     Gradients Through Stochastic Neurons for Conditional Computation", 2013).
     """
 
+    grid: Tensor
+
     def __init__(self, groups: int, in_features: int, out_features: int, *, bits: int) -> None:
         super().__init__(groups, in_features, out_features)
         self.largest = largest_code(bits)
-        self.grid = torch.ones(groups, 1, 1)
+        # It moves to the device with the weights, and is no weight itself.
+        self.register_buffer("grid", torch.ones(groups, 1, 1), persistent=False)
 
     def step(self) -> Tensor:
         """Return the grid's step, (groups, 1, 1), set once at the start."""
