@@ -327,7 +327,7 @@ def test_a_header_that_inflates_without_end_is_refused(fitted, tmp_path):
     bad.write_bytes(resigned(data, lambda facts: facts.update(name="x" * 10_000_000)))
     with pytest.raises(
         lil.FileFormatError,
-        match=r"the header of bad\.trits is larger than 16384 bytes when it is inflated",
+        match=r"the header of bad\.trits is larger than 131072 bytes when it is inflated",
     ):
         lil.read_model(bad)
 
