@@ -7,10 +7,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 BENCH ?=
+FUZZ ?=
+DIR ?=
 # Percent of the package's lines that the tests run: what was reached.
 COVERAGE := 88
 
-.PHONY: help book test lint run check-gpu bench bench-seeds bench-sound bench-ternary records clean bench-depth
+.PHONY: help book test lint run check-gpu bench bench-seeds bench-sound bench-ternary records clean \
+	bench-depth conformance fuzz
 
 help:
 	@echo "make book [PROFILE=lite]          build the HTML book at _build/html/index.html"
@@ -22,6 +25,8 @@ help:
 	@echo "make bench-sound BENCH='...'      FAST on sound: seconds, certificates and memory of whole commands"
 	@echo "make bench-ternary BENCH='PICTURES'  TERNARY on pictures: seconds and bytes of whole commands"
 	@echo "make bench-depth BENCH='--signals DIR' bit-depth expansion, every method, with intervals over pictures"
+	@echo "make conformance DIR=SUITES       read public test suites, a folder each, and compare all samples"
+	@echo "make fuzz [FUZZ='--count 1000']   give damaged files to every reader"
 	@echo "make lint                         ruff and pyright"
 	@echo "make records                      copy the records of the last lite run to data/results/lite"
 	@echo "make clean                        remove _build and .venv"
@@ -65,6 +70,12 @@ bench-ternary: $(READY)
 
 bench-depth: $(READY)
 	$(BIN)/python benchmarks/bit_depth.py $(BENCH)
+
+conformance: $(READY)
+	$(BIN)/python workflow/conformance.py $(DIR) --output data/results/conformance.json
+
+fuzz: $(READY)
+	$(BIN)/python benchmarks/fuzz_readers.py $(FUZZ)
 
 records: $(READY)
 	$(BIN)/python workflow/keep_records.py
