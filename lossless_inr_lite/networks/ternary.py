@@ -10,6 +10,7 @@ rounding.
 """
 
 import math
+from collections.abc import Callable
 from functools import cache
 from typing import Any, ClassVar
 
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 
 from lossless_inr_lite.networks.integer_tables import (
     GELU_BITS,
+    INPUT_AMPLITUDE,
     LARGEST_ACTIVATION,
     MULTIPLIER_BITS,
     ONE,
@@ -26,6 +28,7 @@ from lossless_inr_lite.networks.integer_tables import (
     Z_BITS,
     Z_LIMIT,
     gelu_table,
+    sine_table,
 )
 from lossless_inr_lite.networks.perceptron import Perceptron
 from lossless_inr_lite.networks.problem import Problem
@@ -33,7 +36,6 @@ from lossless_inr_lite.networks.ternary_layout import (
     DEFAULT_FREQUENCIES,
     OPTION_RANGES,
     check_ternary,
-    encoded,
     frequencies,
 )
 
@@ -121,9 +123,20 @@ class Ternary(Perceptron):
         return {f"layers.{i}.weight": float(i < last) for i in range(last + 1)}
 
     def encode(self, x: Tensor) -> Tensor:
-        """(1, S, in) coordinates in [-1, 1] -> (1, S, in + 2 waves) integers of 8 bits."""
-        points = torch.round(x.double() * 2 ** (TURN_BITS - 1)).to(torch.int64).cpu().numpy()
-        return torch.from_numpy(encoded(points, self.waves)).to(x)
+        """(1, S, in) coordinates in [-1, 1] -> (1, S, in + 2 waves) integers of 8 bits.
+
+        These are those of `ternary_layout.encoded`: products and sums of integers below 2^53 are
+        exact in float64.
+        """
+        points = torch.round(x.double() * 2 ** (TURN_BITS - 1))
+        waves = torch.from_numpy(self.waves).to(points)
+        phases = (points @ waves.T).to(torch.int64)
+        half = 2 ** (TURN_BITS - 2)
+        mask = 2**TURN_BITS - 1
+        plain = ((INPUT_AMPLITUDE * points + half) / 2 ** (TURN_BITS - 1)).floor()
+        sines = _on_device(sine_table, x.dtype, x.device)
+        parts = [plain.to(x.dtype), sines[phases & mask], sines[(phases + half) & mask]]
+        return torch.cat(parts, dim=-1)
 
     def forward(self, x: Tensor) -> Tensor:
         """(1, S, in) -> (groups, S, out) logits, none of which is 0."""
@@ -165,14 +178,20 @@ class _Gelu(torch.autograd.Function):
         z.clamp_(-limit, limit)
         place = z.add_(limit).to(torch.int32)
         ctx.save_for_backward(place, multiplier)
-        return torch.tensor(gelu_table(), dtype=total.dtype, device=total.device)[place]
+        return _on_device(gelu_table, total.dtype, total.device)[place]
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         place, multiplier = ctx.saved_tensors
         scale = multiplier * 2.0 ** (GELU_BITS - Z_BITS - MULTIPLIER_BITS)
-        slope = torch.tensor(_slopes(), dtype=gradients[0].dtype, device=place.device)[place]
+        slope = _on_device(_slopes, gradients[0].dtype, place.device)[place]
         return slope.mul_(gradients[0]).mul_(scale.to(slope.dtype)), None
+
+
+@cache
+def _on_device(table: Callable[[], np.ndarray], dtype: torch.dtype, device: Any) -> Tensor:
+    """A table as a tensor; it is sent to a device once."""
+    return torch.tensor(table(), dtype=dtype, device=device)
 
 
 @cache

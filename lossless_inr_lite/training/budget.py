@@ -10,7 +10,7 @@ class Budget:
     """What ends a fit that has not become lossless; None leaves the limit to the recipe.
 
     max_iterations: updates of weights, those of an earlier run that is gone on from included.
-    max_seconds: of this run.
+    max_seconds: of this run and its certificate together.
 
     Raises InputError unless each is None or a number above 0.
     """

@@ -134,7 +134,9 @@ class _Training:
         began = self.run.seconds_of_this_run
         why = None
         while len(batch) > 0 and why is None and not turn.is_over():
-            self.loss = batch.train_epoch()
+            loss = batch.train_epoch()
+            if loss is not None:
+                self.loss = loss
             self._measure(batch)
             self._show()
             if len(batch) > 0:

@@ -1,6 +1,7 @@
 """Fitting a network to a signal until every bit is right."""
 
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
@@ -27,6 +28,9 @@ from lossless_inr_lite.training.run import Callback, Plan, Run
 __all__ = ["Budget", "Fit", "fit", "forget_parts"]
 
 SEEDS = 2**63
+
+LEAST_SECONDS = 1e-3
+"""What building the model leaves to the training, however short the limit is."""
 
 
 class Parts(TypedDict, total=False):
@@ -73,6 +77,9 @@ def fit(
         their memory and does not change their gradient.
     callback: `callback(entry, words)` sees every evaluation, and a true answer ends the fit.
     progress: whether to show a bar; None shows one on a terminal.
+    max_seconds: for training and certifying together. The training ends early enough for one more
+        decoding. The first evaluation is always finished, and a result without a wrong bit is
+        always decoded in one way at least, in a new process: these may exceed a very short limit.
     certify: False skips the certificate; the fit is then not `lossless`, whatever its wrong bits.
     resume_dir: a folder in which "fast" keeps every batch of tiles that is finished, each in a file
         of its own, and the other recipes their whole state every half minute and at an early end.
@@ -83,12 +90,14 @@ def fit(
 
     A fit that goes on begins its history with the state in which the kept batches leave it. Its
     iterations, samples seen, FLOPs and seconds are the sums over all runs. `max_iterations` limits
-    that sum, `max_seconds` this run alone.
+    that sum, `max_seconds` this run alone, its certificate included.
 
     Raises InputError before any work for unknown names, bad numbers, a folder that cannot be
     written, or more memory than is free. Raises DivergedError, with the best fit so far, when the
     loss is no longer finite.
     """
+    _warm_up()
+    started = time.perf_counter()
     plan = get_recipe(recipe) if isinstance(recipe, str) else recipe
     wanted = _one_architecture(architecture, parts)
     complete = plan.complete(wanted, signal.spec)
@@ -101,8 +110,8 @@ def fit(
     model = _checked_model(complete, plan, signal, seed, chunk, device)
     check_storable(signal.spec, complete, saved_as)
     allowed = _with_default_limit(allowed, plan, model)
+    allowed = _without(allowed, time.perf_counter() - started)
     folder = None if resume_dir is None else Path(resume_dir)
-    _warm_up()
     run = Run(signal, model, Plan(plan.name, seed, allowed, device, chunk, callback, folder))
     result = _train(run, plan, progress)
     if certify:
@@ -140,6 +149,14 @@ def _one_budget(
             raise InputError(f"{name} is given twice, by itself and in the budget")
     given = {name: value for name, value in vars(limits).items() if value is not None}
     return replace(budget, **given)
+
+
+def _without(budget: Budget, seconds: float) -> Budget:
+    """The budget after these seconds were spent on building the model; some are always left."""
+    if budget.max_seconds is None:
+        return budget
+    left = budget.max_seconds - seconds
+    return replace(budget, max_seconds=max(left, min(budget.max_seconds, LEAST_SECONDS)))
 
 
 def _with_default_limit(budget: Budget, recipe: Recipe, model: Model) -> Budget:
@@ -193,6 +210,7 @@ def _train(run: Run, recipe: Recipe, progress: bool | None) -> Fit:
 
 def _result(run: Run, stopped: str) -> Fit:
     entry, model = run.best_model()
+    limit = run.plan.budget.max_seconds
     return Fit(
         model=model,
         recipe=run.plan.recipe,
@@ -202,4 +220,6 @@ def _result(run: Run, stopped: str) -> Fit:
         entry=entry,
         stopped=stopped,
         history=run.history,
+        seconds_left=None if limit is None else limit - run.seconds_of_this_run,
+        look_seconds=run.look_seconds,
     )

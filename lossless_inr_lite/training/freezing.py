@@ -158,19 +158,33 @@ class _Freezing:
 
         These move to well inside their usual level. The outermost levels have no outer border.
         """
-        weight = self.layer.weight
+        self.remember()
+        if self.is_due(progress).any():
+            self.freeze_due(progress)
+        self.before_step.copy_(self.layer.weight)
+
+    @torch.no_grad()
+    def remember(self) -> None:
+        """Let the running mean of the levels follow those of this step."""
         self.usual_level.mul_(REMEMBERED).add_(self.layer.codes(), alpha=1 - REMEMBERED)
-        is_due = (self.times < progress) & ~self.is_frozen
-        if is_due.any():
-            code = self.usual_level.round()
-            step = self.layer.step().to(weight.dtype)
-            largest = self.layer.largest
-            low = torch.where(code == -largest, -torch.inf, (code - INSIDE) * step)
-            high = torch.where(code == largest, torch.inf, (code + INSIDE) * step)
-            inside = torch.maximum(torch.minimum(weight, high), low)
-            weight.copy_(torch.where(is_due, inside, weight))
-            self.is_frozen |= is_due
-        self.before_step.copy_(weight)
+
+    def is_due(self, progress: float) -> Tensor:
+        """Return which weights have to be frozen now."""
+        return (self.times < progress) & ~self.is_frozen
+
+    @torch.no_grad()
+    def freeze_due(self, progress: float) -> None:
+        """Move the weights that are due to well inside their usual level, and mark them."""
+        weight = self.layer.weight
+        is_due = self.is_due(progress)
+        code = self.usual_level.round()
+        step = self.layer.step().to(weight.dtype)
+        largest = self.layer.largest
+        low = torch.where(code == -largest, -torch.inf, (code - INSIDE) * step)
+        high = torch.where(code == largest, torch.inf, (code + INSIDE) * step)
+        inside = torch.maximum(torch.minimum(weight, high), low)
+        weight.copy_(torch.where(is_due, inside, weight))
+        self.is_frozen |= is_due
 
     @torch.no_grad()
     def hold(self) -> None:

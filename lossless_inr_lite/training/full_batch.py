@@ -106,9 +106,15 @@ def train_full_batch(
 
 def gradient(run: Run) -> tuple[float, np.ndarray]:
     """Set the gradient of the mean loss; return that loss and the decided codes (G, S, out)."""
+    loss, codes = accumulated_gradient(run)
+    return loss.item(), codes.cpu().numpy()
+
+
+def accumulated_gradient(run: Run) -> tuple[Tensor, Tensor]:
+    """Do `gradient`, with results that stay on the device: no chunk waits for the one before."""
     run.network.zero_grad(set_to_none=True)
     levels = 2**run.digit_bits - 1
-    total = 0.0
+    total = torch.zeros((), dtype=torch.float64, device=run.device)
     decided = []
     step = max(1, run.plan.chunk // run.codes.shape[0])
     for start in range(0, run.coordinates.shape[1], step):
@@ -117,9 +123,9 @@ def gradient(run: Run) -> tuple[float, np.ndarray]:
         targets = run.codes[:, part].to(torch.float32) / levels
         loss = run.model.loss.function(outputs, targets).sum() / run.codes.numel()
         loss.backward()
-        total += loss.item()
+        total += loss.detach()
         decided.append(run.model.loss.codes(outputs.detach(), run.digit_bits))
-    return total, torch.cat(decided, dim=1).cpu().numpy()
+    return total, torch.cat(decided, dim=1)
 
 
 def _all_right(run: Run, codes: np.ndarray) -> bool:

@@ -25,6 +25,9 @@ NamedWeights = dict[str, Tensor]
 Callback = Callable[[Entry, np.ndarray], object]
 """It sees every evaluation: the entry, and the decoded words. A true answer ends the fit."""
 
+MOST_RESERVED = 0.5
+"""The share of the seconds that may be kept for what comes after the training."""
+
 FORWARD_AND_BACKWARD = 3
 """What a training step costs, in forward passes."""
 
@@ -91,9 +94,11 @@ class Run:
         earlier runs, see `seconds`.
     history: one entry per evaluation.
     best: the entry and the weights with the fewest wrong bits so far.
+    look_seconds: what the first evaluation took, set-up included; 0 before it.
     """
 
     def __init__(self, signal: Signal, model: Model, plan: Plan) -> None:
+        started = time.perf_counter()
         self.signal = signal
         self.model = model
         self.plan = plan
@@ -110,7 +115,8 @@ class Run:
         self.history = History()
         self.best: tuple[Entry, NamedWeights] | None = None
         self.is_enough = False
-        self.started = time.perf_counter()
+        self.look_seconds = 0.0
+        self.started = started
 
     @property
     def iteration(self) -> int:
@@ -144,9 +150,16 @@ class Run:
         return math.inf if limit is None else limit - self.iteration
 
     def seconds_left(self) -> float:
-        """Seconds that the budget still allows to this run."""
+        """Seconds that the budget still allows to the training of this run.
+
+        What one evaluation takes is kept back: the result has to be decoded once more, from its
+        saved file. It is at most MOST_RESERVED of the limit.
+        """
         limit = self.plan.budget.max_seconds
-        return math.inf if limit is None else limit - self.seconds_of_this_run
+        if limit is None:
+            return math.inf
+        reserved = min(self.look_seconds, MOST_RESERVED * limit)
+        return limit - reserved - self.seconds_of_this_run
 
     def ended(self) -> str | None:
         """Return which limit was reached, or "callback"; None to go on."""
@@ -188,6 +201,8 @@ class Run:
             psnr=quality if math.isfinite(quality) else None,
         )
         self.history.entries.append(entry)
+        if self.look_seconds == 0.0:
+            self.look_seconds = self.seconds_of_this_run
         if self.best is None or wrong_bits < self.best[0].wrong_bits:
             self.keep(entry, weights())
         if self.plan.callback is not None:
