@@ -5,6 +5,7 @@ Each command imports what it needs when it runs: torch takes longer than most of
 
 import json
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -38,22 +39,25 @@ def fit_command(
     **options: Any,
 ) -> int:
     """Fit a picture or a sound, save the network in any case, and certify the saved file."""
-    from lossless_inr_lite.storage.certify import allowed_seconds, certify, check_output, save
+    started = time.perf_counter()
+    from lossless_inr_lite.storage.certify import certify_fit, check_output, save
     from lossless_inr_lite.storage.fitted import Fit
     from lossless_inr_lite.training.budget import Budget
-    from lossless_inr_lite.training.fit import fit, forget_parts
+    from lossless_inr_lite.training.fit import fit, forget_parts, warm_up
 
+    budget = Budget(max_iterations, max_seconds)
     check_output(output)
     source = load_signal(signal, size, num_bits, max_pixels)
     fields = Architecture.__dataclass_fields__
     architecture = Architecture(**{name: options.pop(name) for name in fields if name in options})
     parts = Path(f"{output}.parts")
+    warm_up()
     try:
         result = fit(
             source,
             architecture,
             recipe,
-            Budget(max_iterations, max_seconds),
+            budget.after(time.perf_counter() - started),
             resume_dir=parts,
             saved_as=output.suffix,
             certify=False,
@@ -68,7 +72,7 @@ def fit_command(
         print(f"error: {error}{kept}", file=sys.stderr)
         return BUDGET_ENDED
     save(result, output)
-    result.certificate = certify(output, source, allowed_seconds(result))
+    result.certificate = certify_fit(result, output, source)
     save(result, output)
     if result.lossless:
         forget_parts(parts)

@@ -5,11 +5,12 @@ A saved file is decoded again in a new process, in many ways, and every bit is c
 
 import itertools
 import json
+import math
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from lossless_inr_lite.files import check_writable, write_json
 from lossless_inr_lite.model import Decoder
 from lossless_inr_lite.signals import Signal
 from lossless_inr_lite.storage.certificate import Certificate, certificate_path, parse_certificate
-from lossless_inr_lite.storage.fitted import Fit
+from lossless_inr_lite.storage.fitted import Fit, TimeLeft
 from lossless_inr_lite.storage.header import Header
 from lossless_inr_lite.storage.saved import check_suffix, read_model, save_model, usual_suffix
 from lossless_inr_lite.version import __version__
@@ -31,10 +32,15 @@ from lossless_inr_lite.version import __version__
 BATCHES = (257, 4096, 65536)
 THREADS = (1, 2)
 PRECISIONS = ("float32", "float64")
-# Other ways take about twice as long as the first: float64 moves twice the bytes.
+# How much longer than the fastest way the others take: float64 moves twice the bytes, and small
+# batches have more overhead. On average, and at the most.
 SLOWER_WAYS = 2
+SLOWEST_WAY = 5
 # Seconds that certifying may take, however short the fit was.
 LEAST_SECONDS = 5.0
+# By how much a limit of seconds may be exceeded: a share of it, and seconds of starting up.
+TOLERANCE = 0.2
+START_UP = 1.0
 
 
 @dataclass(frozen=True)
@@ -61,23 +67,26 @@ def certify(path: str | Path, signal: Signal, max_seconds: float | None = None) 
 
     Three batch sizes, one and two threads, float32 and float64 are crossed, on the CPU and, where
     there is one, on the GPU. When all of that would take longer than `max_seconds`, a subset is
-    decoded in which every batch size, thread count and precision still occurs on each device.
+    decoded in which every batch size, thread count and precision still occurs on each device. Of
+    these too a way is begun only when it is likely to end in time, all but the first. A way that
+    finds wrong bits is the last: one is enough to know. The certificate lists the ways that were
+    tried.
 
     Raises FileFormatError when the file cannot be decoded.
     """
     return _certify_files([_Job(Path(path), signal, max_seconds)])[0]
 
 
-def certify_model(fit: Fit, signal: Signal) -> Certificate:
-    """Save a fit under a temporary name and certify that file.
-
-    It takes no more time than the fit took, or five seconds.
-    """
-    return certify_models([(fit, signal)])[0]
+def certify_model(fit: Fit, signal: Signal) -> Certificate | None:
+    """Save a fit under a temporary name and certify that file, as `certify_fit` does."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"fit{usual_suffix(fit.model)}"
+        _save(fit, path)
+        return certify_fit(fit, path, signal)
 
 
 def certify_models(fits: Sequence[tuple[Fit, Signal]]) -> list[Certificate]:
-    """Do `certify_model` for many fits, all in one new process."""
+    """Save many fits under temporary names and certify these files, all in one new process."""
     if not fits:
         return []
     with tempfile.TemporaryDirectory() as folder:
@@ -89,9 +98,38 @@ def certify_models(fits: Sequence[tuple[Fit, Signal]]) -> list[Certificate]:
         return _certify_files(jobs)
 
 
+def certify_fit(fit: Fit, path: Path, signal: Signal) -> Certificate | None:
+    """Certify the file at `path`, in which `fit` was saved, within what its limit left.
+
+    A fit that is known to have wrong bits is decoded once, in this process: that confirms them.
+    None when not even that would end in time. A fit without wrong bits is always certified, in one
+    way at least; see `certify`.
+    """
+    if fit.entry.wrong_bits == 0:
+        return certify(path, signal, allowed_seconds(fit))
+    time_left = fit.time_left
+    if time_left is not None and time_left.look > _bearable_seconds(time_left):
+        return None
+    report = _report(path, signal.words, 0.0)
+    certificate = _certificate(report, signal)
+    if certificate.lossless:  # rounding helped it; whether it always does must be seen
+        return certify(path, signal, allowed_seconds(fit))
+    return certificate
+
+
 def allowed_seconds(fit: Fit) -> float:
-    """Return the seconds that certifying a fit may take."""
+    """Return the seconds that certifying a fit may take: what its limit left.
+
+    Without a limit as many as the fit took, or five.
+    """
+    if fit.time_left is not None:
+        return max(0.0, fit.time_left.left)
     return max(fit.history.last.seconds, LEAST_SECONDS)
+
+
+def _bearable_seconds(time_left: TimeLeft) -> float:
+    """The seconds until a limit is exceeded by more than is promised."""
+    return time_left.left + TOLERANCE * time_left.limit + START_UP
 
 
 def save(fit: Fit, path: str | Path) -> Path:
@@ -185,25 +223,25 @@ def _certificate(report: dict[str, Any], signal: Signal) -> Certificate:
 def _main() -> None:
     """The new process: a JSON list of [file, its true words, seconds or null] comes in."""
     try:
-        reports = [_report(*order) for order in json.load(sys.stdin)]
+        reports = [_report_in(*order) for order in json.load(sys.stdin)]
     except InputError as error:
         sys.exit(str(error))
     print(json.dumps(reports))
 
 
-def _report(path: str, truth_path: str, max_seconds: float | None) -> dict[str, Any]:
-    """What decoding one file in every way gives."""
-    model, header = read_model(path)
+def _report_in(path: str, truth_path: str, max_seconds: float | None) -> dict[str, Any]:
+    """What decoding one file gives, when its true words lie in a file too."""
     truth = np.load(truth_path, allow_pickle=False)
+    return _report(Path(path), truth, math.inf if max_seconds is None else max_seconds)
+
+
+def _report(path: Path, truth: np.ndarray, max_seconds: float) -> dict[str, Any]:
+    """What decoding one file gives, in the ways that `certify` tells."""
+    model, header = read_model(path)
     devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
-    every_way = _every_way(devices)
-    first = _decode_one(model, truth, _few_ways(devices)[0])
-    expected_seconds = SLOWER_WAYS * first["seconds"] * len(every_way)
-    has_time = max_seconds is None or expected_seconds < max_seconds
-    ways = every_way if has_time else _few_ways(devices)
-    found = [_decode_one(model, truth, way) for way in ways]
+    found = _decode_in_time(lambda way: _decode_one(model, truth, way), devices, max_seconds)
     return {
-        "file_bytes": Path(path).stat().st_size,
+        "file_bytes": path.stat().st_size,
         "sha256_weights": header.sha256_weights,
         "sha256_samples": header.sha256_samples,
         "ways": found,
@@ -212,26 +250,56 @@ def _report(path: str, truth_path: str, max_seconds: float | None) -> dict[str, 
     }
 
 
+def _decode_in_time(
+    decode_one: Callable[[Way], dict[str, Any]], devices: list[str], max_seconds: float
+) -> list[dict[str, Any]]:
+    """Decode in all ways, or in few when there is less time; stop at the first wrong bit.
+
+    `decode_one` returns at least "wrong_bits" and "seconds". The first way is always tried.
+    """
+    few = _few_ways(devices)
+    every = few + [way for way in _every_way(devices) if way not in few]
+    first = decode_one(few[0])
+    fastest = first["seconds"]
+    spent = fastest
+    found = [first]
+    has_time_for_all = SLOWER_WAYS * fastest * len(every) < max_seconds
+    for way in (every if has_time_for_all else few)[1:]:
+        is_late = not has_time_for_all and spent + SLOWEST_WAY * fastest > max_seconds
+        if is_late or found[-1]["wrong_bits"] > 0:
+            break
+        found.append(decode_one(way))
+        spent += found[-1]["seconds"]
+    return found
+
+
 def _every_way(devices: list[str]) -> list[Way]:
     crossed = itertools.product(devices, PRECISIONS, THREADS, BATCHES)
     return [Way(*values) for values in crossed]
 
 
 def _few_ways(devices: list[str]) -> list[Way]:
-    """Each precision, number of threads and batch size at least once on each device."""
+    """Each precision, number of threads and batch size at least once on each device.
+
+    The fastest come first.
+    """
     small, middle, large = BATCHES
     ways = []
     for device in devices:
-        ways.append(Way(device, "float32", 1, small))
-        ways.append(Way(device, "float32", 2, large))
+        ways.append(Way(device, "float32", 1, large))
         ways.append(Way(device, "float64", 2, middle))
+        ways.append(Way(device, "float32", 1, small))
     return ways
 
 
 def _decode_one(model: Decoder, truth: np.ndarray, way: Way) -> dict[str, Any]:
+    threads = torch.get_num_threads()
     torch.set_num_threads(way.threads)
     started = time.perf_counter()
-    words, margin = model.decode(way.batch, way.precision, way.device)
+    try:
+        words, margin = model.decode(way.batch, way.precision, way.device)
+    finally:
+        torch.set_num_threads(threads)
     seconds = time.perf_counter() - started
     same_shape = words.shape == truth.shape
     wrong_bits = int(np.bitwise_count(words ^ truth).sum()) if same_shape else int(truth.size)

@@ -8,6 +8,19 @@ from lossless_inr_lite.networks.registry import num_parameters
 from lossless_inr_lite.storage.certificate import Certificate
 
 
+@dataclass(frozen=True)
+class TimeLeft:
+    """Where a limit of seconds stood when the training ended.
+
+    limit: the whole. left: what was left of it, below 0 when the training went beyond it.
+    look: about how long it takes to decode the signal once, measured in training.
+    """
+
+    limit: float
+    left: float
+    look: float
+
+
 @dataclass
 class Fit:
     """A fitted model and how it came about; the model holds the best weights of the run.
@@ -15,7 +28,8 @@ class Fit:
     entry: the row of the history at which these weights were seen.
     stopped: why the run ended: "lossless", "max_iterations", "max_seconds", "callback",
         "interrupted" or "diverged".
-    certificate: None until the saved file was decoded again in a new process.
+    certificate: None until the saved file was decoded again.
+    time_left: what a limit of seconds leaves for the certificate; None without a limit.
     """
 
     model: Model
@@ -27,6 +41,7 @@ class Fit:
     stopped: str
     history: History = field(default_factory=History)
     certificate: Certificate | None = None
+    time_left: TimeLeft | None = None
 
     @property
     def lossless(self) -> bool:

@@ -1,8 +1,11 @@
 """`Budget`: what a fit may cost before it has to end."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lossless_inr_lite.errors import InputError
+
+LEAST_SECONDS = 1e-3
+"""What preparations leave to the training, however short the limit is."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,17 @@ class Budget:
         for name, value in vars(self).items():
             if value is not None:
                 check_positive(name, value)
+
+    def after(self, seconds: float) -> "Budget":
+        """Return what is left when so many seconds were spent; LEAST_SECONDS always are.
+
+        >>> Budget(max_seconds=10).after(2)
+        Budget(max_iterations=None, max_seconds=8)
+        """
+        if self.max_seconds is None:
+            return self
+        least = min(self.max_seconds, LEAST_SECONDS)
+        return replace(self, max_seconds=max(self.max_seconds - seconds, least))
 
 
 def check_positive(what: str, value: float) -> None:

@@ -25,12 +25,9 @@ from lossless_inr_lite.training.parts import forget_parts
 from lossless_inr_lite.training.recipes import Recipe, get_recipe
 from lossless_inr_lite.training.run import Callback, Plan, Run
 
-__all__ = ["Budget", "Fit", "fit", "forget_parts"]
+__all__ = ["Budget", "Fit", "fit", "forget_parts", "warm_up"]
 
 SEEDS = 2**63
-
-LEAST_SECONDS = 1e-3
-"""What building the model leaves to the training, however short the limit is."""
 
 
 class Parts(TypedDict, total=False):
@@ -96,7 +93,7 @@ def fit(
     written, or more memory than is free. Raises DivergedError, with the best fit so far, when the
     loss is no longer finite.
     """
-    _warm_up()
+    warm_up()
     started = time.perf_counter()
     plan = get_recipe(recipe) if isinstance(recipe, str) else recipe
     wanted = _one_architecture(architecture, parts)
@@ -110,7 +107,7 @@ def fit(
     model = _checked_model(complete, plan, signal, seed, chunk, device)
     check_storable(signal.spec, complete, saved_as)
     allowed = _with_default_limit(allowed, plan, model)
-    allowed = _without(allowed, time.perf_counter() - started)
+    allowed = allowed.after(time.perf_counter() - started)
     folder = None if resume_dir is None else Path(resume_dir)
     run = Run(signal, model, Plan(plan.name, seed, allowed, device, chunk, callback, folder))
     result = _train(run, plan, progress)
@@ -151,14 +148,6 @@ def _one_budget(
     return replace(budget, **given)
 
 
-def _without(budget: Budget, seconds: float) -> Budget:
-    """The budget after these seconds were spent on building the model; some are always left."""
-    if budget.max_seconds is None:
-        return budget
-    left = budget.max_seconds - seconds
-    return replace(budget, max_seconds=max(left, min(budget.max_seconds, LEAST_SECONDS)))
-
-
 def _with_default_limit(budget: Budget, recipe: Recipe, model: Model) -> Budget:
     """The budget with the recipe's own limit, which grows with the batches that take turns."""
     if budget.max_iterations is not None:
@@ -179,7 +168,7 @@ def _checked_model(
 
 
 @cache
-def _warm_up() -> None:
+def warm_up() -> None:
     """Make and step an optimiser once.
 
     The first optimiser of a process imports seconds of torch's code. Those would be counted as the
@@ -210,7 +199,6 @@ def _train(run: Run, recipe: Recipe, progress: bool | None) -> Fit:
 
 def _result(run: Run, stopped: str) -> Fit:
     entry, model = run.best_model()
-    limit = run.plan.budget.max_seconds
     return Fit(
         model=model,
         recipe=run.plan.recipe,
@@ -220,6 +208,5 @@ def _result(run: Run, stopped: str) -> Fit:
         entry=entry,
         stopped=stopped,
         history=run.history,
-        seconds_left=None if limit is None else limit - run.seconds_of_this_run,
-        look_seconds=run.look_seconds,
+        time_left=run.time_left(),
     )

@@ -18,6 +18,7 @@ from lossless_inr_lite.model import Model
 from lossless_inr_lite.networks.registry import flops_per_sample
 from lossless_inr_lite.signals import Signal
 from lossless_inr_lite.signals.metrics import plane_errors, psnr
+from lossless_inr_lite.storage.fitted import TimeLeft
 from lossless_inr_lite.training.budget import Budget
 
 NamedWeights = dict[str, Tensor]
@@ -152,14 +153,21 @@ class Run:
     def seconds_left(self) -> float:
         """Seconds that the budget still allows to the training of this run.
 
-        What one evaluation takes is kept back: the result has to be decoded once more, from its
+        What two evaluations take is kept back: the last of the training, and the decoding of the
         saved file. It is at most MOST_RESERVED of the limit.
         """
         limit = self.plan.budget.max_seconds
         if limit is None:
             return math.inf
-        reserved = min(self.look_seconds, MOST_RESERVED * limit)
+        reserved = min(2 * self.look_seconds, MOST_RESERVED * limit)
         return limit - reserved - self.seconds_of_this_run
+
+    def time_left(self) -> TimeLeft | None:
+        """Return what a limit of seconds leaves for the certificate; None without a limit."""
+        limit = self.plan.budget.max_seconds
+        if limit is None:
+            return None
+        return TimeLeft(limit, limit - self.seconds_of_this_run, self.look_seconds)
 
     def ended(self) -> str | None:
         """Return which limit was reached, or "callback"; None to go on."""
