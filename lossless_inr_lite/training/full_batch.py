@@ -15,6 +15,12 @@ from lossless_inr_lite.training.memory import full_batch_memory
 from lossless_inr_lite.training.run import Run
 from lossless_inr_lite.training.state import StateFile
 
+LOOK_EVERY_ON_GPU = 10
+"""Steps between entries of the history on a GPU, where a look takes longer than a step.
+
+The step at which all bits are right is found anyway: every step asks for it.
+"""
+
 
 class Hooks:
     """What a way of training does around the steps of `train_full_batch`; here nothing."""
@@ -45,7 +51,8 @@ class FullBatch:
     def train(self, run: Run, bar: "tqdm[Any]") -> str:
         """Train the network of `run`, and return why it stopped."""
         optimiser = torch.optim.Adam(run.network.parameters(), lr=self.learning_rate)
-        return train_full_batch(run, bar, optimiser, Hooks(), asdict(self))
+        look_every = 1 if run.device == "cpu" else LOOK_EVERY_ON_GPU
+        return train_full_batch(run, bar, optimiser, Hooks(), asdict(self), look_every)
 
     def num_batches(self, groups: int) -> int:
         """Return 1: all networks are trained at once."""
@@ -84,10 +91,12 @@ def train_full_batch(
     while True:
         if state is not None and state.is_due():
             state.write(optimiser, hooks.remembered())
-        loss, codes = gradient(run)
+        device_loss, codes = accumulated_gradient(run)
+        loss = device_loss.item()
         run.check_finite(loss)
-        if run.iteration % look_every == 0 or run.ended() or _all_right(run, codes):
-            entry = run.observe(loss, codes, run.network.state_dict)
+        is_right = torch.equal(codes, run.codes.to(codes.dtype))
+        if run.iteration % look_every == 0 or run.ended() or is_right:
+            entry = run.observe(loss, codes.cpu().numpy(), run.network.state_dict)
             bar.set_postfix_str(f"BER {entry.ber:.2e}, {entry.wrong_bits} wrong bits")
             if entry.wrong_bits == 0 and confirmed(run):
                 run.keep(entry, run.network.state_dict())
@@ -104,14 +113,11 @@ def train_full_batch(
         bar.update()
 
 
-def gradient(run: Run) -> tuple[float, np.ndarray]:
-    """Set the gradient of the mean loss; return that loss and the decided codes (G, S, out)."""
-    loss, codes = accumulated_gradient(run)
-    return loss.item(), codes.cpu().numpy()
-
-
 def accumulated_gradient(run: Run) -> tuple[Tensor, Tensor]:
-    """Do `gradient`, with results that stay on the device: no chunk waits for the one before."""
+    """Set the gradient of the mean loss; return that loss and the decided codes (G, S, out).
+
+    Both stay on the device, so that no chunk waits for the one before.
+    """
     run.network.zero_grad(set_to_none=True)
     levels = 2**run.digit_bits - 1
     total = torch.zeros((), dtype=torch.float64, device=run.device)
@@ -126,10 +132,6 @@ def accumulated_gradient(run: Run) -> tuple[Tensor, Tensor]:
         total += loss.detach()
         decided.append(run.model.loss.codes(outputs.detach(), run.digit_bits))
     return total, torch.cat(decided, dim=1)
-
-
-def _all_right(run: Run, codes: np.ndarray) -> bool:
-    return torch.equal(torch.from_numpy(codes).to(run.device), run.codes)
 
 
 def confirmed(run: Run) -> bool:
