@@ -97,16 +97,15 @@ def test_a_result_without_wrong_bits_is_certified_however_late(tiny, tiny_fit, t
     assert len(certificate.ways) == 1
 
 
-@pytest.mark.parametrize("recipe", ["fast", "paper", "ternary"])
+@pytest.mark.parametrize("recipe", ["fast", "paper"])
 def test_the_training_leaves_time_for_one_more_decoding(noise, monkeypatch, recipe):
     clock = FakeClock(0.001)
     monkeypatch.setattr(runs.time, "perf_counter", clock.perf_counter)
-    options = {} if recipe == "ternary" else SMALL
-    fit = lil.fit(noise, recipe=recipe, max_seconds=0.3, certify=False, **options)
+    fit = lil.fit(noise, recipe=recipe, max_seconds=0.3, certify=False, **SMALL)
     assert fit.stopped == "max_seconds"
     left = fit.time_left
     assert left.look > 0
-    assert left.left >= left.look - 0.05
+    assert left.left >= 1.5 * left.look - 0.05
 
 
 def test_an_epoch_ends_with_the_time(noise, monkeypatch):
@@ -128,11 +127,12 @@ def test_an_epoch_ends_with_the_time(noise, monkeypatch):
     assert sum(steps) < noise.samples.size  # less than one epoch
 
 
-def test_the_command_keeps_to_its_limit_and_says_so(tmp_path, noise):
+def test_the_command_proves_in_one_way_that_a_result_is_wrong(tmp_path, noise):
     picture = tmp_path / "noise.png"
     write_image(picture, noise.samples, 8)
     output = tmp_path / "n.safetensors"
-    assert main(["fit", str(picture), "-o", str(output), "--max-seconds", "0.2"]) == 3
+    limits = ["--max-seconds", "20", "--max-iterations", "2"]
+    assert main(["fit", str(picture), "-o", str(output), *limits]) == 3
     proof = json.loads(output.with_suffix(".json").read_text())
     assert proof["lossless"] is False
     assert len(proof["ways"]) == 1

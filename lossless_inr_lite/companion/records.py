@@ -2,7 +2,6 @@
 
 import datetime
 import json
-import os
 import platform
 import resource
 import sys
@@ -14,6 +13,7 @@ import torch
 
 from lossless_inr_lite.companion.paths import RESULTS, git_commit
 from lossless_inr_lite.companion.rows import fit_record
+from lossless_inr_lite.devices import usable_cores
 from lossless_inr_lite.errors import InputError
 from lossless_inr_lite.version import __version__
 
@@ -40,7 +40,7 @@ def environment(device: str = "cpu") -> dict[str, Any]:
         "device": device,
         "gpu": gpu,
         "processor": _processor(),
-        "cores": os.cpu_count(),
+        "cores": usable_cores(),
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
         "platform": platform.system(),

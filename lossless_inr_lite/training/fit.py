@@ -12,7 +12,7 @@ import torch
 from tqdm import tqdm
 
 from lossless_inr_lite.architecture import Architecture
-from lossless_inr_lite.devices import check_memory, get_device
+from lossless_inr_lite.devices import check_memory, get_device, limit_threads
 from lossless_inr_lite.errors import DivergedError, InputError, check_choice
 from lossless_inr_lite.model import Model, build_model, build_shape
 from lossless_inr_lite.signals import Signal
@@ -169,11 +169,12 @@ def _checked_model(
 
 @cache
 def warm_up() -> None:
-    """Make and step an optimiser once.
+    """Make and step an optimiser once, with no more threads than there are cores.
 
     The first optimiser of a process imports seconds of torch's code. Those would be counted as the
     first fit's training, and eat its budget of seconds.
     """
+    limit_threads()
     parameter = torch.nn.Parameter(torch.zeros(1))
     optimiser = torch.optim.Adam([parameter])
     parameter.sum().backward()
