@@ -1,10 +1,20 @@
 """What stands around a run: a container's limits, start-up files, names, another run."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import papermill
 import pytest
 import torch
+from nbformat import v4
 
+from lossless_inr_lite import InputError
+from lossless_inr_lite.companion import batch
+from lossless_inr_lite.companion.lists import comma_list
+from lossless_inr_lite.companion.locks import RUN, FolderLock, check_free
+from lossless_inr_lite.companion.parameters import check_parameters
 from lossless_inr_lite.devices import free_memory, limit_threads, usable_cores
 
 MIB = 2**20
@@ -138,3 +148,180 @@ def test_a_group_that_is_over_its_limit_has_nothing_free(tmp_path):
         },
     )
     assert free_memory(root=root) == 0
+
+
+# Lists -------------------------------------------------------------------------------------------
+
+
+def test_names_in_a_yaml_list_may_hold_commas_and_spaces():
+    assert comma_list(["a,b.png", " c.png"]) == ["a,b.png", " c.png"]
+    assert comma_list('["a,b.png", " c.png", d]') == ["a,b.png", " c.png", "d"]
+    assert comma_list([8, 2.5]) == ["8", "2.5"]
+    assert comma_list([]) == comma_list("[]") == comma_list("") == []
+
+
+def test_a_text_that_names_a_file_is_one_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert comma_list("a,b.png") == ["a", "b.png"]
+    Path("a,b.png").touch()
+    assert comma_list("a,b.png") == ["a,b.png"]
+    assert comma_list("a,b.png,c") == ["a", "b.png", "c"]
+    Path("[1]").touch()
+    assert comma_list("[1]") == ["[1]"]
+
+
+def test_a_very_long_list_is_no_file_name():
+    assert len(comma_list(",".join(["a.png"] * 10_000))) == 10_000
+    assert comma_list("a\0b,c") == ["a\0b", "c"]
+
+
+@pytest.mark.parametrize("text", ["['a]", "[a: b: c]", "[[a]]", "[a, null]", "[a, '']", "[true]"])
+def test_brackets_around_anything_but_names_are_refused(text):
+    with pytest.raises(InputError, match="list"):
+        comma_list(text)
+
+
+def test_a_parameter_takes_a_list_only_where_one_is_meant():
+    def checked(name, value):
+        return vars(check_parameters({"__annotations__": {name: str}, name: value}))[name]
+
+    assert checked("signals", ["a,b.png"]) == ["a,b.png"]
+    with pytest.raises(InputError, match=r"parameter signals is \[None\]: a list holds None"):
+        checked("signals", [None])
+    with pytest.raises(InputError, match=r"parameter signal is \['a'\]"):
+        checked("signal", ["a"])
+
+
+# Start-up files ----------------------------------------------------------------------------------
+
+DECLARES = 'profile: str = "lite"  # which\nsignals: str = "astronaut"  # what\n'
+TAKES = (
+    "from lossless_inr_lite.companion.parameters import check_parameters\n"
+    "print(sorted(vars(check_parameters(globals())).items()))"
+)
+
+
+@pytest.fixture
+def startup(tmp_path, monkeypatch):
+    """A folder of IPython with a start-up file and a line of its configuration."""
+    profile = tmp_path / "ipython" / "profile_default"
+    (profile / "startup").mkdir(parents=True)
+    (profile / "startup" / "00.py").write_text("answer = 42\nmine: int = 7\nsignals = 'other'\n")
+    (profile / "ipython_config.py").write_text(
+        "get_config().InteractiveShellApp.exec_lines = ['colour: str = \"red\"', 'size = 3']\n"
+    )
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("PYTHONSTARTUP", str(profile / "startup" / "00.py"))
+    return tmp_path
+
+
+def run_cells(folder, parameters):
+    """What a notebook of a parameters cell and a check prints."""
+    notebook = v4.new_notebook()
+    notebook.metadata.kernelspec = {"name": "python3", "language": "python", "display_name": "P"}
+    declaring = v4.new_code_cell(DECLARES, metadata={"tags": ["parameters"]})
+    started = v4.new_code_cell("print(answer, mine, colour, size)")
+    notebook.cells = [started, declaring, v4.new_code_cell(TAKES)]
+    source = folder / "in.ipynb"
+    source.write_text(v4.writes(notebook))
+    done = papermill.execute_notebook(
+        source, folder / "out.ipynb", parameters, kernel_name="python3", progress_bar=False
+    )
+    assert done.cells[0].outputs[0].text == "42 7 red 3\n"  # the files did run
+    return done.cells[-1].outputs[0].text
+
+
+def test_what_start_up_files_define_is_no_parameter(startup):
+    text = run_cells(startup, {"signals": ["a,b.png"]})
+    assert text == "[('profile', 'lite'), ('signals', ['a,b.png'])]\n"
+
+
+def test_names_are_those_of_the_cells_that_ran():
+    variables = {
+        "In": [
+            "",
+            "%pip install x",
+            DECLARES,
+            "# Parameters\nprofile = 'cpu'\n",
+            "x = 1",
+        ],
+        "__annotations__": {"other": int},
+        "profile": "cpu",
+        "signals": "astronaut",
+        "other": 3,
+        "x": 1,
+    }
+    variables["In"] += ["y: int", "z: int = 3"]
+    found = check_parameters(variables)
+    assert vars(found) == {"profile": "cpu", "signals": "astronaut"}
+    variables["In"].insert(3, "# Parameters\nsize = 8\nprofile = 'cpu'")
+    assert check_parameters(variables) == found  # an older injected cell
+    variables["In"].append("# Parameters\nsize = 8")
+    with pytest.raises(InputError, match="unknown parameter 'size'"):
+        check_parameters(variables)
+
+
+# Two runs ----------------------------------------------------------------------------------------
+
+HOLDS = (
+    "import sys, pathlib; from lossless_inr_lite.companion.locks import FolderLock, RUN, BATCH; "
+    "lock = FolderLock(pathlib.Path(sys.argv[1]), sys.argv[2]); print('held', flush=True); "
+    "sys.stdin.read()"
+)
+
+
+@pytest.fixture
+def other_run():
+    """Start another process that holds a lock on a folder; all are ended after the test."""
+    started = []
+
+    def start(folder, name):
+        process = subprocess.Popen(
+            [sys.executable, "-c", HOLDS, str(folder), name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        assert process.stdout.readline() == "held\n"
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_the_second_run_in_a_folder_is_refused_until_the_first_ends(tmp_path, other_run):
+    first = other_run(tmp_path / "run", RUN)
+    with pytest.raises(InputError, match=r"another run writes into .*run: wait until it ends"):
+        FolderLock(tmp_path / "run", RUN)
+    FolderLock(tmp_path / "other", RUN).release()
+    first.kill()
+    first.wait()
+    assert (tmp_path / "run" / RUN).exists()  # stale, and it blocks nothing
+    FolderLock(tmp_path / "run", RUN).release()
+    assert os.listdir(tmp_path / "run") == []
+
+
+def test_a_process_may_begin_its_own_run_again(tmp_path):
+    first = FolderLock(tmp_path, RUN)
+    second = FolderLock(tmp_path, RUN)
+    first.release()
+    assert (tmp_path / RUN).exists()
+    second.release()
+    assert not (tmp_path / RUN).exists()
+    check_free(tmp_path, RUN)
+
+
+@pytest.mark.parametrize("name", [".run.lock", ".batch.lock"])
+def test_a_batch_touches_nothing_where_another_run_writes(
+    tmp_path, other_run, monkeypatch, capsys, name
+):
+    monkeypatch.setattr(batch, "run_folder", lambda profile, notebook: tmp_path)
+    monkeypatch.setattr(batch.papermill, "execute_notebook", None)
+    (tmp_path / "record.json").write_text("{}")
+    other_run(tmp_path, name)
+    assert not batch.run("01_bit_planes", "smoke", tmp_path / "none.yaml")
+    assert "01_bit_planes: NOT RUN: another run writes into" in capsys.readouterr().err
+    assert sorted(os.listdir(tmp_path)) == sorted([name, "record.json"])

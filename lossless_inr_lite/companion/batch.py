@@ -18,6 +18,7 @@ from pathlib import Path
 import papermill
 import yaml
 
+from lossless_inr_lite.companion.locks import BATCH, RUN, FolderLock, check_free
 from lossless_inr_lite.companion.paths import NOTEBOOKS, PARAMS, run_folder
 from lossless_inr_lite.errors import InputError, check_choice
 
@@ -70,10 +71,27 @@ def plan(profile: str, notebooks: Sequence[str]) -> dict[str, Path]:
 def run(name: str, profile: str, parameters: Path) -> bool:
     """Execute one notebook; True when it ran to its end.
 
-    What happened stands in the notebook's folder either way.
+    What happened stands in the notebook's folder either way. Nothing is touched there when another
+    run writes into it.
     """
     folder = run_folder(profile, name)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = FolderLock(folder, BATCH)
+    except InputError as error:
+        print(f"{name}: NOT RUN: {error}", file=sys.stderr)
+        return False
+    try:
+        check_free(folder, RUN)
+        return _run_in(folder, name, parameters)
+    except InputError as error:
+        print(f"{name}: NOT RUN: {error}", file=sys.stderr)
+        return False
+    finally:
+        lock.release()
+
+
+def _run_in(folder: Path, name: str, parameters: Path) -> bool:
+    """Do `run`, in a folder in which nobody else runs."""
     # A failed run must not show an older one's record.
     (folder / "record.json").unlink(missing_ok=True)
     values = yaml.safe_load(parameters.read_text(encoding="utf-8")) or {}

@@ -11,6 +11,7 @@ from typing import Any
 from IPython.display import Markdown
 
 from lossless_inr_lite.companion.claims import Verdict, verdict_ids
+from lossless_inr_lite.companion.locks import RUN, FolderLock
 from lossless_inr_lite.companion.parameters import check_parameters
 from lossless_inr_lite.companion.paths import run_folder
 from lossless_inr_lite.companion.records import SCHEMA_VERSION, environment, peak_memory
@@ -27,7 +28,8 @@ __all__ = ["Chapter", "begin", "relative", "table"]
 class Chapter:
     """One run of one notebook.
 
-    `folder` is where the run writes. `fits` and `facts` go into the record as they are.
+    `folder` is where the run writes; until `finish` no other process may begin one there. `fits`
+    and `facts` go into the record as they are.
     """
 
     def __init__(self, notebook: str, parameters: Any) -> None:
@@ -35,7 +37,7 @@ class Chapter:
         self.parameters = parameters
         self.folder = run_folder(parameters.profile, notebook, parameters.output_dir)
         check_writable(self.folder / "record.json")
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.lock = FolderLock(self.folder, RUN)
         self.fits: dict[str, Any] = {}
         self.facts: dict[str, Any] = {}
         self.verdicts: list[Verdict] = []
@@ -104,6 +106,7 @@ class Chapter:
             "verdicts": self._written_verdicts(),
         }
         write_json(self.folder / "record.json", record)
+        self.lock.release()
         lines = [
             ("Profile", self.parameters.profile),
             ("Device", place["gpu"] or place["processor"]),
@@ -128,7 +131,8 @@ class Chapter:
 def begin(notebook: str, variables: Mapping[str, Any]) -> Chapter:
     """Check the parameters among a notebook's `globals()` and open its run.
 
-    Raises InputError for an unknown or bad parameter, and when the output folder cannot be written.
+    Raises InputError for an unknown or bad parameter, when the output folder cannot be written, and
+    when another run writes into it.
     """
     return Chapter(notebook, check_parameters(variables))
 

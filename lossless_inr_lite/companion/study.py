@@ -136,8 +136,10 @@ def _sha256(name: str, size: int | None, planes: tuple[int, ...], state: tuple[i
     return _load(name, size, planes, state).sha256
 
 
-def spread(case: Case, signals: str, seeds: int = 1, parameter: str = "signals") -> list[Case]:
-    """The case for every picture among the comma-separated `signals` and every seed below `seeds`.
+def spread(
+    case: Case, signals: str | Sequence[str], seeds: int = 1, parameter: str = "signals"
+) -> list[Case]:
+    """The case for every picture among `signals` (see `comma_list`) and every seed below `seeds`.
 
     `parameter` is what the errors call the pictures. Raises InputError, before any fit, when a
     picture cannot be read at the case's size, two have the same name, or the case has no width.
