@@ -1,7 +1,7 @@
 """The command line: ``python -m lossless_inr_lite fit|decode|verify|info|expand|compress|...``
 
-Exit codes: 0 done (and, for fit, certified lossless), 1 verify found a difference, 2 bad input,
-3 the budget ended before the fit was lossless (the best weights are kept).
+Exit codes: 0 done (and, for fit, certified lossless), 1 verify found a difference, 2 bad input or
+any other error, 3 the budget ended before the fit was lossless (the best weights are kept).
 """
 
 import argparse
@@ -19,12 +19,15 @@ from lossless_inr_lite.commands import (
     decompress_command,
     expand_command,
     fit_command,
+    flush_output,
     info_command,
     verify_command,
+    warn,
 )
 from lossless_inr_lite.devices import DEVICES
 from lossless_inr_lite.errors import InputError
 from lossless_inr_lite.expansion import DEFAULT_METHOD, METHODS
+from lossless_inr_lite.files import reason_of
 from lossless_inr_lite.formulations import FORMULATIONS
 from lossless_inr_lite.networks import NETWORK_NAMES
 from lossless_inr_lite.signals import MAX_SAMPLES
@@ -35,28 +38,44 @@ from lossless_inr_lite.version import __version__
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
-    An error of the user becomes one sentence on standard error.
+    An error becomes one sentence on standard error, whatever it is: a traceback would end with the
+    exit code that says that `verify` found a difference. `python -X dev` shows tracebacks.
     """
-    options = vars(_parser().parse_args(arguments))
-    command = options.pop("command")
+    options: dict[str, Any] = {}
     try:
+        try:
+            options = vars(_parser().parse_args(arguments))
+        finally:
+            flush_output()  # of --help and --version, which end the program
+        command = options.pop("command")
         return command(**options)
-    except (InputError, MemoryError) as error:
-        print(f"error: {str(error) or 'out of memory'}", file=sys.stderr)
-        return BAD_INPUT
-    except ModuleNotFoundError as error:
-        package = (error.name or "").split(".")[0]
-        if package in ("", "lossless_inr_lite"):
-            raise
-        print(
-            f"error: {command.__name__.removesuffix('_command')} needs the package {package}, "
-            "which is not installed: pip install lossless-inr-lite brings it",
-            file=sys.stderr,
-        )
-        return BAD_INPUT
     except KeyboardInterrupt:
-        print("interrupted: what was saved is kept", file=sys.stderr)
+        warn("interrupted: what was saved is kept")
         return BUDGET_ENDED
+    except Exception as error:
+        if sys.flags.dev_mode:
+            raise
+        warn(f"error: {_sentence(error)}")
+        return BAD_INPUT
+
+
+def _sentence(error: Exception) -> str:
+    """What the user is told of an error."""
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return str(error) or "out of memory"
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        package = error.name.split(".")[0]
+        return (
+            f"this command needs the package {package}, which is not installed: "
+            "pip install lossless-inr-lite brings it"
+        )
+    if isinstance(error, OSError):
+        where = "" if error.filename is None else f"{error.filename}: "
+        return f"{where}{reason_of(error)}"
+    first_line = str(error).partition("\n")[0]
+    return f"something unexpected happened, {type(error).__name__}: {first_line}"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -64,21 +83,29 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     names = "fit|decode|verify|info|expand|compress|decompress"
     commands = parser.add_subparsers(required=True, metavar=names)
-    limit = argparse.ArgumentParser(add_help=False)
-    limit.add_argument(
+    bounded = argparse.ArgumentParser(add_help=False)
+    bounded.add_argument(
         "--max-pixels", type=int, default=MAX_SAMPLES, help="largest picture that is read (2^26)"
+    )
+    limit = argparse.ArgumentParser(add_help=False, parents=[bounded])
+    limit.add_argument(
+        "--page", type=int, metavar="N", help="which picture of a file with several, from 0"
+    )
+    forced = argparse.ArgumentParser(add_help=False)
+    forced.add_argument(
+        "--force", action="store_true", help="replace whatever is at the output, but no input"
     )
     sized = argparse.ArgumentParser(add_help=False)
     sized.add_argument(
         "--size", type=int, help="crop to the centre square and area-resample to SIZE x SIZE"
     )
-    _add_fit(commands, [limit, sized])
-    _add_decode(commands)
+    _add_fit(commands, [limit, sized, forced])
+    _add_decode(commands, [forced])
     _add_verify(commands, [limit, sized])
     _add_info(commands, [limit])
-    _add_expand(commands, [limit])
-    _add_compress(commands, [limit])
-    _add_decompress(commands, [limit])
+    _add_expand(commands, [limit, forced])
+    _add_compress(commands, [limit, forced])
+    _add_decompress(commands, [bounded])
     return parser
 
 
@@ -122,8 +149,8 @@ def _add_fit(commands: Any, parents: Sequence[argparse.ArgumentParser]) -> None:
     command.add_argument("--device", default="auto", metavar="|".join(DEVICES))
 
 
-def _add_decode(commands: Any) -> None:
-    command = _add(commands, "decode", decode_command, [])
+def _add_decode(commands: Any, parents: Sequence[argparse.ArgumentParser]) -> None:
+    command = _add(commands, "decode", decode_command, parents)
     command.add_argument("network", type=Path, metavar="IN.safetensors|IN.trits")
     command.add_argument(
         "-o", "--output", type=Path, required=True, metavar="OUT.png|tif|pgm|ppm|wav|flac"
@@ -138,7 +165,9 @@ def _add_verify(commands: Any, parents: Sequence[argparse.ArgumentParser]) -> No
 
 def _add_info(commands: Any, parents: Sequence[argparse.ArgumentParser]) -> None:
     command = _add(commands, "info", info_command, parents)
-    command.add_argument("file", type=Path, help="a saved network, a picture or a sound")
+    command.add_argument(
+        "file", type=Path, help="a picture, a sound, a saved network, a certificate or a container"
+    )
 
 
 def _add_expand(commands: Any, parents: Sequence[argparse.ArgumentParser]) -> None:

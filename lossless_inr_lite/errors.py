@@ -12,6 +12,10 @@ class FileFormatError(InputError):
     """A file of one of our formats is truncated, altered, foreign, or newer than this package."""
 
 
+class OutputError(InputError):
+    """A file cannot be written: the disk is full, the folder is protected, and the like."""
+
+
 class DivergedError(RuntimeError):
     """A loss stopped being finite.
 
@@ -35,7 +39,11 @@ def importing(package: str, purpose: str) -> Iterator[None]:
     """Turn a failed import in this block into an InputError: "`purpose` needs the package ..."."""
     try:
         yield
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise InputError(
             f"{purpose} needs the package {package}, which is not installed"
+        ) from error
+    except (ImportError, OSError) as error:  # a part of it is missing, or cannot be read
+        raise InputError(
+            f"{purpose} needs the package {package}, which cannot be imported: {error}"
         ) from error

@@ -32,6 +32,8 @@ from typing import Annotated, Any, Protocol, TypeVar, get_args, get_origin, get_
 from lossless_inr_lite.errors import FileFormatError, InputError
 
 Record = TypeVar("Record")
+SURROGATES = re.compile("[\ud800-\udfff]")
+NO_BYTES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 
 class _WrongFieldError(ValueError):
@@ -100,12 +102,15 @@ class Number:
 class Text:
     """A text of `min_length` to `max_length` characters, all of which matches `pattern` if given.
 
-    Lone surrogates are refused: they are no characters, and such a text cannot be written.
+    Lone surrogates are refused: they are no characters, and such a text cannot be written. In the
+    name of a file U+DC80 to U+DCFF stand for bytes that are no UTF-8 (PEP 383), and
+    `escaped_bytes` lets these pass.
     """
 
     max_length: int
     pattern: str | None = None
     min_length: int = 0
+    escaped_bytes: bool = False
 
     @property
     def allowed(self) -> str:
@@ -116,7 +121,8 @@ class Text:
     def accept(self, value: Any, where: str) -> str:
         if not isinstance(value, str) or not self.min_length <= len(value) <= self.max_length:
             raise _wrong(where, value, self.allowed)
-        if not value.isascii() and re.search("[\ud800-\udfff]", value):
+        surrogates = NO_BYTES if self.escaped_bytes else SURROGATES
+        if not value.isascii() and surrogates.search(value):
             raise _wrong(where, value, self.allowed)
         if self.pattern is not None and re.fullmatch(self.pattern, value) is None:
             raise _wrong(where, value, self.allowed)

@@ -18,7 +18,7 @@ from lossless_inr_lite.codec.container import (
     parse,
     samples_digest,
 )
-from lossless_inr_lite.codec.names import LONGEST
+from lossless_inr_lite.codec.names import LONGEST, num_bytes
 from lossless_inr_lite.codec.priors import Prior, load_prior, prior_digest, prior_names
 from lossless_inr_lite.codec.single_picture import unpack
 from lossless_inr_lite.errors import FileFormatError, InputError
@@ -124,12 +124,12 @@ def _check_signals(signals: Sequence[Signal]) -> None:
 
 def _check_name(name: str) -> None:
     try:
-        num_bytes = len(name.encode())
+        name.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
         raise InputError(f"a picture has the name {name!r}: it is not text") from error
-    if not 0 < num_bytes <= LONGEST:
+    if not 0 < num_bytes(name) <= LONGEST:
         raise InputError(
-            f"a picture has a name of {len(name)} characters: 1 to {LONGEST} bytes are allowed"
+            f"a picture has a name of {num_bytes(name)} bytes: 1 to {LONGEST} are allowed"
         )
 
 

@@ -32,6 +32,7 @@ MAX_HEADER = 2**23  # bytes, inflated
 MAX_PICTURES = 2**18
 MAX_GROUPS = 2**12
 MAX_BITS = 16  # bits per sample
+FILE_NAME = Text(LONGEST, escaped_bytes=True)
 
 # Blank pictures cost next to nothing, and a few bytes could declare hours of work. So one byte of
 # coded bits may stand for so many bits of samples and so many steps of the wavefront and no more,
@@ -79,7 +80,7 @@ class Header:
     `order` is the number of the group of each picture; it is left out where there is one group.
     """
 
-    names: Annotated[tuple[str, ...], ListOf(Text(LONGEST), 1, MAX_PICTURES)]
+    names: Annotated[tuple[str, ...], ListOf(FILE_NAME, 1, MAX_PICTURES)]
     groups: Annotated[tuple[GroupHeader, ...], ListOf(RecordOf(GroupHeader), 1, MAX_GROUPS)]
     order: Annotated[tuple[int, ...], ListOf(Integer(0, MAX_GROUPS - 1), 0, MAX_PICTURES)] = ()
 

@@ -6,11 +6,13 @@ then known by their names too (kodim01, say).
 """
 
 import os
+import stat
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
 from lossless_inr_lite.errors import InputError
+from lossless_inr_lite.files import SPECIAL, reason_of
 
 DATA_FOLDER = "LOSSLESS_INR_DATA"
 
@@ -44,18 +46,21 @@ def installed(name: str) -> bool:
 
 
 def embedded_path(source: str | Path) -> Path:
-    """The file behind an embedded name, or `source` itself as a path.
+    """The file behind an embedded name, or `source` itself as a path; a pipe counts as a file.
 
     A file of the user's wins over an embedded name, and that over one in the folder
-    LOSSLESS_INR_DATA. Raises InputError when there is none of these.
+    LOSSLESS_INR_DATA. A "~" at the beginning is the home folder, unless a file has that very name.
+    Raises InputError when there is none of these, and for folders, devices and sockets.
     """
-    try:
-        path = Path(source).expanduser()
-        is_file = path.is_file()
-    except (OSError, RuntimeError, ValueError) as error:
-        # Too long a name, an unknown user, a zero byte.
-        raise InputError(f"{str(source)[:100]!r} cannot be a file's name: {error}") from error
-    if is_file:
+    path = Path(source)
+    kind = _kind(path)
+    if kind is None and str(source).startswith("~"):
+        try:
+            path = path.expanduser()
+        except RuntimeError as error:
+            raise InputError(f"{source} does not exist, and {error}") from error
+        kind = _kind(path)
+    if kind in (stat.S_IFREG, stat.S_IFIFO):
         return path
     name = str(source)
     if name in EMBEDDED:
@@ -63,11 +68,27 @@ def embedded_path(source: str | Path) -> Path:
     found = _in_data_folder(name)
     if found is not None:
         return found
-    state = "is a folder, not a file" if path.is_dir() else "does not exist"
-    raise InputError(
-        f"{path} {state}: give a file, an embedded name ({', '.join(EMBEDDED)}), "
-        f"or a name in the folder {DATA_FOLDER}"
-    )
+    if kind is None:
+        raise InputError(
+            f"{path} does not exist: give a file, an embedded name ({', '.join(EMBEDDED)}), "
+            f"or a name in the folder {DATA_FOLDER}"
+        )
+    state = "is a folder, not a file" if kind == stat.S_IFDIR else f"is {SPECIAL[kind]}, not a file"
+    raise InputError(f"{path} {state}: give a file or a pipe")
+
+
+def _kind(path: Path) -> int | None:
+    """What is at a path, as `stat.S_IFMT` says it; None when nothing is there.
+
+    Raises InputError when no file can have such a name, and when the system refuses to tell.
+    """
+    try:
+        return stat.S_IFMT(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        # Too long a name, a loop of links, a folder that is closed to this user, a zero byte.
+        raise InputError(f"cannot read {str(path)[:300]}: {reason_of(error)}") from error
 
 
 def _inside_package(name: str) -> Path:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from lossless_inr_lite.errors import InputError
+from lossless_inr_lite.files import portable_name
 from lossless_inr_lite.signals import audio_files, image_files
 from lossless_inr_lite.signals.embedded import embedded_path
 from lossless_inr_lite.signals.meaning import NEEDED, Meaning, left_out
@@ -120,5 +121,5 @@ def _check_depth(path: Path, found: int, wanted: int | None) -> None:
 
 
 def _name(source: str | Path) -> str:
-    """The file's name without its suffix, as text that every file format takes."""
-    return Path(source).stem.encode("utf-8", "replace").decode("utf-8")
+    """The file's name without its suffix; see `portable_name`."""
+    return portable_name(Path(source).stem)

@@ -6,11 +6,13 @@ A saved file is decoded again in a new process, in many ways, and every bit is c
 import itertools
 import json
 import math
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,14 +20,27 @@ from typing import Any
 import numpy as np
 import torch
 
-from lossless_inr_lite.errors import FileFormatError, InputError
-from lossless_inr_lite.files import check_writable, write_json
+from lossless_inr_lite.errors import FileFormatError, InputError, OutputError
+from lossless_inr_lite.files import (
+    check_not_input,
+    check_replaceable,
+    check_writable,
+    reason_of,
+    write_json,
+    written_file,
+)
 from lossless_inr_lite.model import Decoder
 from lossless_inr_lite.signals import Signal
 from lossless_inr_lite.storage.certificate import Certificate, certificate_path, parse_certificate
 from lossless_inr_lite.storage.fitted import Fit, TimeLeft
 from lossless_inr_lite.storage.header import Header
-from lossless_inr_lite.storage.saved import check_suffix, read_model, save_model, usual_suffix
+from lossless_inr_lite.storage.saved import (
+    check_suffix,
+    is_network,
+    read_model,
+    save_model,
+    usual_suffix,
+)
 from lossless_inr_lite.version import __version__
 
 # Samples in a forward pass; the first divides nothing evenly.
@@ -132,23 +147,64 @@ def _bearable_seconds(time_left: TimeLeft) -> float:
     return time_left.left + TOLERANCE * time_left.limit + START_UP
 
 
-def save(fit: Fit, path: str | Path) -> Path:
+def save(fit: Fit, path: str | Path, force: bool = False) -> Path:
     """Write the weights to `path`, and the certificate beside them as .json, each atomically.
 
     A fit is certified in the form that suits its network. When `path` has another form, that file
-    is certified too, since a certificate is for the very weights in one file.
+    is certified too, since a certificate is for the very weights in one file. `force` replaces what
+    is there even when it is neither a saved network nor a certificate.
 
-    Raises InputError when the folder cannot be written.
+    Raises InputError when the folder cannot be written, and as `check_output` does.
     """
     path = Path(path)
-    check_output(path)
+    check_output(path, force=force)
     header = _save(fit, path)
-    certificate = _certificate_of(fit, path, header)
-    if certificate is None:
-        certificate_path(path).unlink(missing_ok=True)
-    else:
-        write_json(certificate_path(path), asdict(certificate))
+    write_certificate(_certificate_of(fit, path, header), path)
     return path
+
+
+def write_certificate(certificate: Certificate | None, path: Path) -> None:
+    """Write what was found of the network at `path` beside it; None removes an earlier finding.
+
+    Raises OutputError when it cannot be written.
+    """
+    beside = certificate_path(path)
+    if certificate is not None:
+        write_json(beside, asdict(certificate))
+        return
+    try:
+        written_file(beside).unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot remove {beside}: {reason_of(error)}") from error
+
+
+def save_elsewhere(fit: Fit, name: str) -> Path | None:
+    """Save a fit as `name` in a new folder, wherever there is room; None when there is none.
+
+    This is for a fit whose own place cannot be written any more: its training may have taken days.
+    """
+    for folder in _other_folders():
+        try:
+            place = Path(tempfile.mkdtemp(dir=folder, prefix="lossless_inr_lite_"))
+        except OSError:
+            continue
+        try:
+            return save(fit, place / name)
+        except (InputError, OSError):
+            shutil.rmtree(place, ignore_errors=True)
+    return None
+
+
+def _other_folders() -> Iterator[Path]:
+    """Folders that are likely to be on different disks."""
+    with suppress(OSError):
+        yield Path(tempfile.gettempdir())
+    with suppress(RuntimeError):
+        yield Path.home()
+    with suppress(OSError):
+        yield Path.cwd()
+    yield Path("/var/tmp")
+    yield Path("/dev/shm")
 
 
 def _certificate_of(fit: Fit, path: Path, header: Header) -> Certificate | None:
@@ -173,19 +229,25 @@ def _save(fit: Fit, path: Path) -> Header:
     return save_model(path, fit.model, facts)
 
 
-def check_output(path: str | Path) -> None:
+def check_output(path: str | Path, inputs: Iterable[Path] = (), force: bool = False) -> None:
     """Raise InputError, before any work, when `save` could not write to `path` and beside it.
 
-    A .json file of the certificate's name that is no certificate is the user's own: it is not
-    overwritten.
+    Neither file may be one of `inputs`. What is there already must be a saved network, and a
+    certificate beside it: anything else is the user's own, and only `force` replaces it.
     """
+    path = Path(path)
     check_suffix(path)
     check_writable(path)
     beside = check_writable(certificate_path(path))
-    if beside.exists() and parse_certificate(beside) is None:
+    inputs = list(inputs)
+    check_not_input(path, inputs)
+    check_not_input(beside, inputs)
+    check_replaceable(path, is_network, "a network of this package", force)
+    is_taken = beside.exists() and beside.stat().st_size > 0
+    if is_taken and not force and parse_certificate(beside) is None:
         raise InputError(
             f"{beside} is not a certificate and would be overwritten: "
-            f"choose another name for {path}"
+            f"choose another name for {path}, or --force"
         )
 
 

@@ -20,6 +20,7 @@ from lossless_inr_lite.fields import (
     checked,
     plain,
 )
+from lossless_inr_lite.files import is_utf8
 from lossless_inr_lite.networks import MAX_FEATURES, MAX_LAYERS
 from lossless_inr_lite.signals import MAX_SAMPLES, SignalSpec
 from lossless_inr_lite.signals.audio_files import SUBTYPES
@@ -41,7 +42,7 @@ class Header:
     """
 
     package_version: Annotated[str, Text(100)]
-    name: Annotated[str, Text(1000)]
+    name: Annotated[str, Text(1000, escaped_bytes=True)]
     shape: Annotated[tuple[int, ...], ListOf(Integer(), 2, 3)]
     num_bits: Annotated[int, Integer(1, MAX_BITS)]
     kind: Annotated[Kind, Choice("unsigned", "signed", "float")]
@@ -114,8 +115,12 @@ class Header:
         return facts
 
     def to_json(self) -> str:
-        """The header as it stands in a ``.safetensors`` file."""
-        return json.dumps(self.facts(), separators=(",", ":"), ensure_ascii=False)
+        """The header as it stands in a ``.safetensors`` file.
+
+        Bytes of the name that are no UTF-8 cannot be written but in the escapes of JSON.
+        """
+        escaped = not is_utf8(self.name)
+        return json.dumps(self.facts(), separators=(",", ":"), ensure_ascii=escaped)
 
 
 # Files of older versions have this order; the same model and facts give the same bytes.

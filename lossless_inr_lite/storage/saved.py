@@ -9,7 +9,7 @@ from lossless_inr_lite.errors import FileFormatError, InputError
 from lossless_inr_lite.files import read_bytes, replacing
 from lossless_inr_lite.signals import Signal, SignalSpec
 from lossless_inr_lite.storage.header import Header, check_header
-from lossless_inr_lite.storage.trits import check_packable, packed, read_trits
+from lossless_inr_lite.storage.trits import ENVELOPE, check_packable, packed, read_trits
 from lossless_inr_lite.storage.trits import to_bytes as trits_to_bytes
 
 if TYPE_CHECKING:
@@ -78,12 +78,45 @@ def read_model(path: str | Path) -> tuple["Decoder", Header]:
     foreign, or from a newer version.
     """
     path = Path(path)
-    data = read_bytes(path, error=FileFormatError)
-    if path.suffix == ".trits":
-        return read_trits(path.name, data)
+    return model_from_bytes(path.name, read_bytes(path, error=FileFormatError))
+
+
+def model_from_bytes(name: str, data: bytes) -> tuple["Decoder", Header]:
+    """Return the model in a file's bytes, as `read_model` does; `name` begins the errors.
+
+    The content tells how the weights are kept, and the name only where the content does not.
+    """
+    if is_trits(data) or (name.endswith(".trits") and not is_safetensors(data)):
+        return read_trits(name, data)
     from lossless_inr_lite.storage.weights import read_weights
 
-    return read_weights(path.name, data)
+    return read_weights(name, data)
+
+
+def is_trits(data: bytes) -> bool:
+    """Whether a file begins as one of trits does."""
+    return data.startswith(ENVELOPE.magic)
+
+
+def is_safetensors(data: bytes) -> bool:
+    """Whether a file begins as a safetensors file does, of whatever origin."""
+    length = int.from_bytes(data[:8], "little")
+    return data[8:9] == b"{" and 2 <= length <= len(data) - 8
+
+
+def is_network(path: Path) -> bool:
+    """Whether a file holds a network of this package, whole at least in its header."""
+    try:
+        data = read_bytes(path)
+        if is_trits(data):
+            read_trits(path.name, data)
+        else:
+            from lossless_inr_lite.storage.weights import read_header
+
+            read_header(path.name, data)
+    except InputError:
+        return False
+    return True
 
 
 def decode(path: str | Path) -> Signal:
