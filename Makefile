@@ -72,7 +72,7 @@ bench-depth: $(READY)
 	$(BIN)/python benchmarks/bit_depth.py $(BENCH)
 
 conformance: $(READY)
-	$(BIN)/python workflow/conformance.py $(DIR) --output data/results/conformance.json
+	$(BIN)/python workflow/conformance.py "$(or $(DIR),$(error DIR is missing: a folder with a folder for each suite))" --output data/results/conformance.json
 
 fuzz: $(READY)
 	$(BIN)/python benchmarks/fuzz_readers.py $(FUZZ)

@@ -19,9 +19,9 @@ import zlib
 from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
+from mutations import change_one_value, extended, flipped, noisy, spliced, truncated
 
 from lossless_inr_lite.codec import decode, encode
 from lossless_inr_lite.codec.adaptation import adapted, num_biases, pack_steps
@@ -43,15 +43,8 @@ from lossless_inr_lite.errors import FileFormatError
 from lossless_inr_lite.files import write_json
 from lossless_inr_lite.signals import Signal
 
-# Values that a header may be given anywhere.
-INTEGERS = [0, -1, 1, 2, 7, 255, 2**16, 2**20, 2**31, 2**63, 2**70]
-NAMES = ["", "../x.png", "a/b.png", "x\x00.png", "CON.png", "digits", "x" * 300]
-LISTS = [[], [2**20, 2**20, 1], [1, 1, 2**20], ["", ""]]
-ABSURD = [*INTEGERS, 1.5, None, True, *NAMES, {}, *LISTS]
 ON_DISK = 50  # one in so many is also given to `decompress_file`
 BODY = len(ENVELOPE.magic) + 1  # where the body begins: behind the mark and the version
-# Chance that the next level of a header is entered when a value is chosen.
-DEEPER = 0.9
 INTACT_CHECKSUM = 2 / 3  # share of the mutations whose checksum is made right again
 
 
@@ -103,7 +96,7 @@ def _container(signals: list[Signal], part: CodedGroup) -> bytes:
 
 def mutated(data: bytes, generator: np.random.Generator) -> bytes:
     """One random damage; in two of three cases the checksum of the file is made right again."""
-    ways = (_flipped, _truncated, _noisy, _spliced, _extended, _other_header, _other_header)
+    ways = (flipped, truncated, noisy, spliced, extended, _other_header, _other_header)
     changed = ways[generator.integers(len(ways))](data, generator)
     if generator.random() >= INTACT_CHECKSUM:
         return changed
@@ -111,50 +104,14 @@ def mutated(data: bytes, generator: np.random.Generator) -> bytes:
     return content + hashlib.sha256(content).digest()[: ENVELOPE.digest_bytes]
 
 
-def _flipped(data: bytes, generator: np.random.Generator) -> bytes:
-    flipped = bytearray(data)
-    for place in generator.integers(0, 8 * len(data), generator.integers(1, 9)):
-        flipped[place // 8] ^= 1 << place % 8
-    return bytes(flipped)
-
-
-def _truncated(data: bytes, generator: np.random.Generator) -> bytes:
-    return data[: generator.integers(0, len(data))]
-
-
-def _noisy(data: bytes, generator: np.random.Generator) -> bytes:
-    start = int(generator.integers(0, len(data)))
-    noise = generator.bytes(int(generator.integers(1, 40)))
-    return data[:start] + noise + data[start + len(noise) :]
-
-
-def _spliced(data: bytes, generator: np.random.Generator) -> bytes:
-    first, second, third = sorted(generator.integers(0, len(data), 3))
-    return data[:first] + data[second:third] + data[first:second] + data[third:]
-
-
-def _extended(data: bytes, generator: np.random.Generator) -> bytes:
-    return data + generator.bytes(int(generator.integers(1, 100)))
-
-
 def _other_header(data: bytes, generator: np.random.Generator) -> bytes:
     """The header with one value made absurd, packed again so that it can be read."""
     (size,) = HEADER_SIZE.unpack_from(data, BODY)
     start = BODY + HEADER_SIZE.size
     header = json.loads(zlib.decompress(data[start : start + size]))
-    holder = header
-    key = _any_key(header, generator)
-    while isinstance(holder[key], list | dict) and holder[key] and generator.random() < DEEPER:
-        holder = holder[key]
-        key = _any_key(holder, generator)
-    holder[key] = ABSURD[generator.integers(len(ABSURD))]
+    change_one_value(header, generator)
     packed = zlib.compress(json.dumps(header).encode())
     return data[:BODY] + HEADER_SIZE.pack(len(packed)) + packed + data[start + size :]
-
-
-def _any_key(holder: dict | list, generator: np.random.Generator) -> Any:
-    keys = list(holder) if isinstance(holder, dict) else range(len(holder))
-    return keys[generator.integers(len(keys))]
 
 
 def outcome(data: bytes, signals: list[Signal]) -> str:

@@ -45,6 +45,6 @@ def parse_certificate(path: Path) -> Certificate | None:
     try:
         found = Certificate(**json.loads(path.read_text(encoding="utf-8")))
         sound = isinstance(found.lossless, bool) and math.isfinite(found.smallest_margin)
-    except (OSError, ValueError, TypeError, RecursionError):
+    except (OSError, ValueError, TypeError, OverflowError, RecursionError):
         return None
     return found if sound else None
