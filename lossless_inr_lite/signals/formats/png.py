@@ -52,7 +52,10 @@ def to_bytes(samples: np.ndarray, spec: SignalSpec) -> bytes:
         import imagecodecs
     except ImportError:
         return png_bytes(samples)
-    return bytes(imagecodecs.png_encode(np.ascontiguousarray(samples)))
+    try:
+        return bytes(imagecodecs.png_encode(np.ascontiguousarray(samples)))
+    except imagecodecs.PngError:  # it reserves too little for narrow pictures that do not shrink
+        return png_bytes(samples)
 
 
 def png_bytes(samples: np.ndarray) -> bytes:
