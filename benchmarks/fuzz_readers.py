@@ -7,8 +7,8 @@ reader of that format. What must not happen: another exception than `InputError`
 process, more than 2 seconds, more than 1 GiB of memory, or a file left behind. The mutation of a
 number is the same in every run with the same seed.
 
-With ``--output FILE`` the counts are written down, and a later run with the same seed and commit
-goes on from them. ``--keep FOLDER`` keeps the files that were read badly. ``--atheris`` lets
+With ``--output FILE`` the counts are written down, a commit for each reader, and a later run with
+the same seed and commit goes on from them. ``--keep FOLDER`` keeps the files that were read badly. ``--atheris`` lets
 libFuzzer choose the damage by the code that it reaches (`pip install atheris`), one reader a run.
 """
 
@@ -361,18 +361,19 @@ def main() -> int:
             print(f"error: {error}", file=sys.stderr)
             return BAD_INPUT
     record = _record_to_go_on(options.output, options.seed)
-    tallies = {name: _tally(facts) for name, facts in record["facts"]["readers"].items()}
-    for name in names:
+    commit = record["environment"]["git_commit"]
+    known = record["facts"]["readers"]
+    tallies = {name: _tally_to_go_on(known.get(name), commit) for name in names}
+    for name, tally in tallies.items():
         seeds = SEEDS[name]()
-        tally = tallies.setdefault(name, Tally())
         for _ in fuzz(name, seeds, options.seed, options.count, tally):
             if options.output:
-                record["facts"]["readers"][name] = tally.facts
+                known[name] = {"git_commit": commit, **tally.facts}
                 write_json(options.output, record)
         _print(name, tally)
         if options.keep:
             _keep(options.keep, name, seeds, options.seed, tally)
-    return int(any(tallies[name].counts.total() for name in names))
+    return int(any(tally.counts for tally in tallies.values()))
 
 
 def guided(name: str, count: int, seed: int) -> int:
@@ -428,23 +429,26 @@ def _functions_of_the_package() -> list[FunctionType]:
 
 
 def _record_to_go_on(output: Path | None, seed: int) -> dict[str, Any]:
-    """The record of an earlier run with this seed and commit, or a new one."""
-    new = {
+    """A new record, with the readers of an earlier one of the same seed."""
+    readers: dict[str, Any] = {}
+    if output is not None and output.is_file():
+        old = json.loads(output.read_text(encoding="utf-8"))
+        if old["facts"]["seed"] == seed:
+            readers = old["facts"]["readers"]
+    return {
         "schema_version": SCHEMA_VERSION,
         "experiment": "fuzz_readers",
         "environment": environment(),
-        "facts": {"seed": seed, "readers": {}},
+        "facts": {"seed": seed, "readers": readers},
         "fits": {},
     }
-    if output is None or not output.is_file():
-        return new
-    old = json.loads(output.read_text(encoding="utf-8"))
-    same_commit = old["environment"]["git_commit"] == new["environment"]["git_commit"]
-    return old if same_commit and old["facts"]["seed"] == seed else new
 
 
-def _tally(facts: dict[str, Any]) -> Tally:
-    tally = Tally(**facts)
+def _tally_to_go_on(facts: dict[str, Any] | None, commit: str | None) -> Tally:
+    """The tally of an earlier run of the same commit, or a new one."""
+    if facts is None or facts["git_commit"] != commit:
+        return Tally()
+    tally = Tally(**{name: value for name, value in facts.items() if name != "git_commit"})
     tally.outcomes = Counter(facts["outcomes"])
     tally.counts = Counter(facts["counts"])
     return tally
