@@ -6,6 +6,7 @@ any other error, 3 the budget ended before the fit was lossless (the best weight
 
 import argparse
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         finally:
             flush_output()  # of --help and --version, which end the program
         command = options.pop("command")
-        return command(**options)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            return command(**options)
     except KeyboardInterrupt:
         warn("interrupted: what was saved is kept")
         return BUDGET_ENDED
@@ -57,6 +60,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         warn(f"error: {_sentence(error)}")
         return BAD_INPUT
+
+
+def _show_warning(message: Warning | str, *_: object) -> None:
+    """In one line, and without the line of the program."""
+    warn(f"warning: {message}")
 
 
 def _sentence(error: Exception) -> str:

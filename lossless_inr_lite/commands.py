@@ -129,7 +129,7 @@ def fit_command(
     from lossless_inr_lite.storage.certify import check_output
     from lossless_inr_lite.storage.fitted import Fit
     from lossless_inr_lite.training.budget import Budget
-    from lossless_inr_lite.training.fit import fit, forget_parts, warm_up
+    from lossless_inr_lite.training.fit import fit, warm_up
 
     budget = Budget(max_iterations, max_seconds)
     check_output(output, [embedded_path(signal)], force)
@@ -158,10 +158,8 @@ def fit_command(
         warn(f"error: {error}{kept}")
         return BUDGET_ENDED
     _save(result, output, force)
-    _certify(result, output, source)
-    if result.lossless:
-        forget_parts(parts)
-    elif parts.is_dir():
+    _certify(result, output, source, parts)
+    if parts.is_dir() and any(parts.iterdir()):
         warn(f"finished tiles are kept in {parts}: the same command goes on")
     say(_summary(result, output))
     _tell_not_kept(signal, source.not_kept)
@@ -194,15 +192,21 @@ def _save(fit: "Fit", output: Path, force: bool) -> None:
         where = "no other folder takes it either, it is lost"
         if kept is not None:
             where = f"it is kept in {kept}, {fit.entry.wrong_bits} wrong bits, not certified"
-        raise OutputError(f"the fit is finished, and {reason_of(error)}: {where}") from error
+        raise OutputError(f"the fit has ended, and {reason_of(error)}: {where}") from error
 
 
-def _certify(fit: "Fit", output: Path, source: Signal) -> None:
-    """Certify a saved fit; raise an OutputError that says so when only that fails."""
+def _certify(fit: "Fit", output: Path, source: Signal, parts: Path) -> None:
+    """Certify a saved fit; raise an OutputError that says so when only that fails.
+
+    What was kept in `parts` is not needed any more when the fit is lossless.
+    """
     from lossless_inr_lite.storage.certify import certify_fit, write_certificate
+    from lossless_inr_lite.training.parts import forget_parts
 
     try:
         fit.certificate = certify_fit(fit, output, source)
+        if fit.lossless:
+            forget_parts(parts)  # first, since it makes room
         write_certificate(fit.certificate, output)
     except (InputError, OSError) as error:
         raise OutputError(

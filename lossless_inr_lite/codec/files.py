@@ -119,9 +119,11 @@ def decompress_file(source: Path, folder: Path, max_pixels: int = MAX_SAMPLES) -
                 _check_new(path, folder)
                 write_image(path, signal.samples, signal.num_bits, signal.meaning)
             _move_all(paths, folder)
-    except OSError as error:
+    except (OSError, OutputError) as error:
+        # The file that could not be written has a name that says nothing to the user.
+        cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
         raise OutputError(
-            f"cannot write into {folder}: {reason_of(error)}, nothing was written"
+            f"cannot write into {folder}: {reason_of(cause)}, nothing was written"
         ) from error
     line = f"{folder}: {len(signals)} pictures, each with the samples that were coded"
     return Report(line, _told(not_kept))

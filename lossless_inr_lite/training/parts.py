@@ -8,6 +8,7 @@ of the present fit is used, and only when its weights match their checksum.
 import hashlib
 import json
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from lossless_inr_lite.errors import InputError
+from lossless_inr_lite.errors import InputError, OutputError
 from lossless_inr_lite.files import PREFIX, check_writable, read_bytes, replacing
 from lossless_inr_lite.training.run import Costs, Run
 from lossless_inr_lite.version import __version__
@@ -69,7 +70,7 @@ class PartsFolder:
         return self.folder / f"batch-{number:05d}.safetensors"
 
     def write(self, number: int, tiles: list[int], batch: FinishedBatch) -> None:
-        """Write a batch, atomically; whatever had its name is replaced."""
+        """Write a batch, atomically, where that is possible; whatever had its name is replaced."""
         weights = batch.weights.detach().cpu().contiguous()
         described = {
             "fit": self.fit,
@@ -79,9 +80,7 @@ class PartsFolder:
             "sha256_weights": sha256_of_tensors({WEIGHTS: weights}),
         }
         metadata = {MARK: json.dumps(described)}
-        data = safetensors.torch.save({WEIGHTS: weights}, metadata)
-        with replacing(self.path(number)) as temporary:
-            temporary.write_bytes(data)
+        keep_if_possible(self.path(number), safetensors.torch.save({WEIGHTS: weights}, metadata))
 
     def read(self, number: int, tiles: list[int], num_weights: int) -> FinishedBatch | None:
         """Return a batch of `num_weights` weights per tile that was finished earlier.
@@ -104,6 +103,22 @@ class PartsFolder:
         if weights.dtype != torch.float32 or weights.shape != (len(tiles), num_weights):
             return None
         return FinishedBatch(weights, costs)
+
+
+def keep_if_possible(path: Path, data: bytes) -> None:
+    """Write a file to go on from, atomically; a warning tells when that fails.
+
+    A full disk must not end a fit that may have taken hours, and that needs no file to be finished.
+    """
+    try:
+        with replacing(path) as temporary:
+            temporary.write_bytes(data)
+    except OutputError as error:
+        warnings.warn(
+            f"{error}: the fit goes on, but could not be continued after an interruption",
+            RuntimeWarning,
+            stacklevel=2,
+        )
 
 
 def forget_parts(folder: str | Path) -> None:

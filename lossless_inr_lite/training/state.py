@@ -21,12 +21,13 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from lossless_inr_lite.errors import InputError
-from lossless_inr_lite.files import check_writable, read_bytes, replacing
+from lossless_inr_lite.files import check_writable, read_bytes
 from lossless_inr_lite.history import Entry
 from lossless_inr_lite.training.parts import (
     MARK,
     STATE_NAME,
     description_of_fit,
+    keep_if_possible,
     read_description,
     sha256_of_tensors,
 )
@@ -69,7 +70,9 @@ class StateFile:
         return time.perf_counter() >= self.next_writing
 
     def write(self, optimiser: Optimizer, remembered: Mapping[str, Tensor]) -> None:
-        """Write the state before a step, atomically; whatever had the name is replaced.
+        """Write the state before a step, atomically, where that is possible.
+
+        Whatever had the name is replaced.
 
         remembered: what the recipe needs beside weights and optimiser, by name.
         """
@@ -94,9 +97,7 @@ class StateFile:
             "best": best_entry,
             "sha256": sha256_of_tensors(tensors),
         }
-        data = safetensors.torch.save(tensors, {MARK: json.dumps(described)})
-        with replacing(self.path) as temporary:
-            temporary.write_bytes(data)
+        keep_if_possible(self.path, safetensors.torch.save(tensors, {MARK: json.dumps(described)}))
         ended = time.perf_counter()
         self.next_writing = ended + max(WRITE_EVERY, (ended - began) / WRITING_SHARE)
 
