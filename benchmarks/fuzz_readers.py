@@ -7,11 +7,13 @@ reader of that format. What must not happen: another exception than `InputError`
 process, more than 2 seconds, more than 1 GiB of memory, or a file left behind. The mutation of a
 number is the same in every run with the same seed.
 
-With ``--output FILE`` the counts are written down, a commit for each reader, and a later run with
-the same seed and commit goes on from them. ``--keep FOLDER`` keeps the files that were read badly. ``--atheris`` lets
-libFuzzer choose the damage by the code that it reaches (`pip install atheris`), one reader a run.
+With ``--output FILE`` the counts are written down, with the commit of each reader. A later run with
+the same seed and commit goes on from them. ``--keep FOLDER`` keeps the files that were read badly.
+``--atheris`` lets libFuzzer choose the damage by the code that it reaches (`pip install atheris`),
+one reader a run. Memory is measured as Linux tells it.
 """
 
+import argparse
 import json
 import multiprocessing
 import os
@@ -33,14 +35,13 @@ from typing import Any
 
 import numpy as np
 from layouts import any_damage
-from measure import BAD_INPUT, command
 from mutations import one_of
 from reader_seeds import SEEDS
 
-from lossless_inr_lite.companion.records import SCHEMA_VERSION, environment
 from lossless_inr_lite.errors import InputError, importing
 from lossless_inr_lite.files import write_json
 
+BAD_INPUT = 2
 MOST_SECONDS = 2.0  # of the processor, a file
 MOST_MEMORY = 2**30  # bytes that reading one file may add
 # Address space that a reading process may add. What is only reserved is no memory yet.
@@ -310,6 +311,7 @@ def fuzz(name: str, seeds: Sequence[bytes], seed: int, count: int, tally: Tally)
     """Go on with a tally until `count` mutations are done; yields it after every part.
 
     The process that reads is started again when it has ended, and left out is what ended it.
+    Raises RuntimeError when that does not help.
     """
     skipped: set[int] = set()
     context = multiprocessing.get_context("spawn")
@@ -322,10 +324,13 @@ def fuzz(name: str, seeds: Sequence[bytes], seed: int, count: int, tally: Tally)
         theirs.close()
         current = tally.done
         ended = False
+        fault = "slow"
         while not ended and ours.poll(PATIENCE):
             try:
                 message = ours.recv()
             except EOFError:
+                process.join()
+                fault = "crash"
                 break
             if isinstance(message, int):
                 current = message
@@ -338,14 +343,17 @@ def fuzz(name: str, seeds: Sequence[bytes], seed: int, count: int, tally: Tally)
         process.join()
         ours.close()
         if not ended:
+            if current in skipped:
+                raise RuntimeError(f"the process that reads {name} cannot be started")
             skipped.add(current)
-            kind = "slow" if process.exitcode == -9 else "crash"
-            tally.add(kind, current, f"the process ended with {process.exitcode}")
+            tally.add(fault, current, f"the process ended with {process.exitcode}")
 
 
 def main() -> int:
     """Fuzz the readers, print what became of the mutations, and write the record where wanted."""
-    parser = command(__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--count", type=int, default=10_000, help="mutations of each reader")
     parser.add_argument("--reader", action="append", choices=sorted(READERS))
     parser.add_argument("--seed", type=int, default=0)
@@ -430,15 +438,17 @@ def _functions_of_the_package() -> list[FunctionType]:
 
 def _record_to_go_on(output: Path | None, seed: int) -> dict[str, Any]:
     """A new record, with the readers of an earlier one of the same seed."""
+    from lossless_inr_lite.companion import records  # with torch, which not every reader needs
+
     readers: dict[str, Any] = {}
     if output is not None and output.is_file():
         old = json.loads(output.read_text(encoding="utf-8"))
         if old["facts"]["seed"] == seed:
             readers = old["facts"]["readers"]
     return {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": records.SCHEMA_VERSION,
         "experiment": "fuzz_readers",
-        "environment": environment(),
+        "environment": records.environment(),
         "facts": {"seed": seed, "readers": readers},
         "fits": {},
     }

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from fuzz_codec import seeds as containers
 from layouts import PNG_SIGNATURE
 
 GENERATOR_SEED = 0
@@ -339,7 +338,9 @@ def trits_files() -> list[bytes]:
 
 def lic_files() -> list[bytes]:
     """Containers of all levels."""
-    return [data for data, _ in containers()]
+    from fuzz_codec import seeds
+
+    return [data for data, _ in seeds()]
 
 
 def certificate_files() -> list[bytes]:

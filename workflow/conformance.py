@@ -113,6 +113,7 @@ def grouped(outcomes: dict[str, Outcome], result: str) -> list[dict[str, Any]]:
             groups.setdefault(template(outcome.sentence), []).append(name)
     return [
         {
+            "template": template(outcomes[names[0]].sentence),
             "sentence": outcomes[names[0]].sentence,
             "files": len(names),
             "read_elsewhere": sum(outcomes[name].elsewhere for name in names),
@@ -228,7 +229,11 @@ class Reader:
 
     def outcome(self, path: Path) -> Outcome:
         """The outcome of one file."""
-        self.connection.send(path)
+        try:
+            self.connection.send(path)
+        except OSError:  # it ended behind the file before this one
+            self._start()
+            self.connection.send(path)
         without_witnesses = None
         # The first file waits for the imports too.
         patience = self.seconds if self.examined else self.seconds + 60
