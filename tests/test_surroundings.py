@@ -3,12 +3,16 @@
 import os
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import metadata
 from pathlib import Path
 
 import papermill
 import pytest
 import torch
 from nbformat import v4
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from lossless_inr_lite import InputError
 from lossless_inr_lite.companion import batch
@@ -325,3 +329,19 @@ def test_a_batch_touches_nothing_where_another_run_writes(
     assert not batch.run("01_bit_planes", "smoke", tmp_path / "none.yaml")
     assert "01_bit_planes: NOT RUN: another run writes into" in capsys.readouterr().err
     assert sorted(os.listdir(tmp_path)) == sorted([name, "record.json"])
+
+
+# Versions of Python ------------------------------------------------------------------------------
+
+
+def test_every_python_that_is_named_suits_all_that_is_required():
+    """What is installed names the versions that it runs on; the project names no other."""
+    text = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    project = tomllib.loads(text)["project"]
+    named = [line.rpartition(" ")[2] for line in project["classifiers"] if ":: 3." in line]
+    assert named == ["3.11", "3.12", "3.13"]
+    assert project["requires-python"] == f">={named[0]}"
+    for line in project["dependencies"] + project["optional-dependencies"]["book"]:
+        name = Requirement(line).name
+        suits = SpecifierSet(metadata(name)["Requires-Python"] or "")
+        assert [version for version in named if f"{version}.0" not in suits] == [], name
