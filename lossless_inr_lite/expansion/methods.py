@@ -8,6 +8,7 @@ The networks' modules are imported when their method is called, so that this mod
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -170,6 +171,11 @@ def check_expansion(signal: Signal, to_bits: int, from_bits: int | None, method:
     check_choice("method", method, list(METHODS))
     if signal.sample_rate is not None or signal.kind == "float":
         raise InputError(f"{signal.name} is not a picture of integers: only those can be expanded")
+    if signal.meaning.white is not None:
+        raise InputError(
+            f"{signal.name} is white at {signal.meaning.white}, not at the largest value of its "
+            f"{signal.num_bits} bits, {2**signal.num_bits - 1}: more bits would not be what it lost"
+        )
     if from_bits is not None and from_bits > signal.num_bits:
         raise InputError(
             f"{from_bits} bits of {signal.name} are asked for, and it has {signal.num_bits}: "
@@ -190,19 +196,28 @@ def expand_signal(
     """Expand the `from_bits` most significant bits of a picture, by default all, to `to_bits`.
 
     An alpha channel (the last of 2 or 4) is expanded by "ideal_gain", so that what was opaque stays
-    so.
+    so. A rescale to physical units is adapted to the larger values.
 
-    Raises InputError for an unknown method, for sound and floats, unless
-    1 <= from_bits < to_bits <= 16, and when the signal has fewer than `from_bits`.
+    Raises InputError for an unknown method, for sound and floats, for a picture that is white below
+    its largest value, unless 1 <= from_bits < to_bits <= 16, and when the signal has fewer than
+    `from_bits`.
     """
     kept = check_expansion(signal, to_bits, from_bits, method)
     words = cut(signal.words, signal.num_bits, kept)
     channels = words.shape[-1]
-    colours = channels - 1 if channels in ALPHA_LAST else channels
+    colours = channels - 1 if _has_alpha(signal) else channels
     parts = [expand(words[..., :colours], kept, to_bits, method, seed)]
     if colours < channels:
         parts.append(expand(words[..., colours:], kept, to_bits, "ideal_gain"))
     expanded = np.concatenate(parts, axis=-1)
-    return Signal(
-        from_words(expanded, to_bits, signal.kind), to_bits, signal.name, meaning=signal.meaning
-    )
+    meaning = signal.meaning
+    if meaning.rescale is not None:
+        slope, intercept = meaning.rescale
+        meaning = replace(meaning, rescale=(slope / 2 ** (to_bits - signal.num_bits), intercept))
+    return Signal(from_words(expanded, to_bits, signal.kind), to_bits, signal.name, meaning=meaning)
+
+
+def _has_alpha(signal: Signal) -> bool:
+    """Whether the last channel of a picture is alpha."""
+    is_black = signal.meaning.colours == "cmyk"
+    return signal.spec.channels in ALPHA_LAST and signal.meaning.alpha != "none" and not is_black

@@ -10,19 +10,23 @@ import numpy as np
 
 from lossless_inr_lite.errors import InputError
 from lossless_inr_lite.files import read_bytes, replacing
-from lossless_inr_lite.signals.formats import dicom, jpeg, netpbm, png, tiff
+from lossless_inr_lite.signals.formats import dicom, gif, jpeg, netpbm, png, tiff
 from lossless_inr_lite.signals.formats.picture import Picture, PictureFormat, Source
+from lossless_inr_lite.signals.formats.unread import refusal
 from lossless_inr_lite.signals.meaning import PLAIN, Meaning, not_held
 from lossless_inr_lite.signals.signal import KINDS, SignalSpec
 
 FORMATS: tuple[PictureFormat, ...] = (
     png.FORMAT,
     jpeg.FORMAT,
+    gif.FORMAT,
     tiff.FORMAT,
     netpbm.FORMAT,
+    netpbm.PBM,
+    netpbm.PAM,
     dicom.FORMAT,
 )
-READABLE = "PNG, JPEG, TIFF, PGM/PPM or DICOM"
+READABLE = "PNG, JPEG, GIF, TIFF, PGM/PPM (also PBM and PAM) or DICOM"
 BY_SUFFIX = {suffix: form for form in FORMATS if form.writable for suffix in form.suffixes}
 WRITABLE = tuple(BY_SUFFIX)
 # The fields of `Meaning` that a file can say, by the name of its format.
@@ -45,7 +49,7 @@ def read_image(
         raise InputError(f"{path.name} is empty: {READABLE} is needed")
     form = _format_of(data)
     if form is None:
-        raise InputError(f"{path.name} is not a picture that can be read: {READABLE} is needed")
+        raise InputError(f"{path.name} is {refusal(data)}: {READABLE} is needed")
     try:
         picture = form.read(Source(path.name, data, max_pixels, size, page))
     except InputError:

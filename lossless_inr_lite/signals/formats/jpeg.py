@@ -1,39 +1,159 @@
-"""JPEG, as its decoded samples: what was lost when it was written is not there any more."""
+"""JPEG, as its decoded samples: what was lost when it was written is not there any more.
 
-import io
-import warnings
+Pillow decodes the usual ones of 8 bits, imagecodecs those of 12 bits and the lossless ones.
+"""
 
 import numpy as np
 
 from lossless_inr_lite.errors import InputError, importing
+from lossless_inr_lite.signals.formats.exif import PREFIX, orientation_in
+from lossless_inr_lite.signals.formats.jpeg_segments import (
+    COMMENT,
+    EXIF_AND_XMP,
+    PROFILE_AND_VIEWS,
+    JpegFile,
+    parsed,
+)
 from lossless_inr_lite.signals.formats.picture import Picture, PictureFormat, Source
+from lossless_inr_lite.signals.formats.pillow import opened
+from lossless_inr_lite.signals.meaning import MAX_PROFILE, Colours, Meaning, profile_text
+
+LOSSLESS = 0xC3
+# What a frame of another kind is.
+NOT_READ = {
+    0xC5: "a hierarchical JPEG",
+    0xC6: "a hierarchical JPEG",
+    0xC7: "a hierarchical JPEG",
+    0xCB: "a lossless JPEG with arithmetic coding",
+    0xCD: "a hierarchical JPEG",
+    0xCE: "a hierarchical JPEG",
+    0xCF: "a hierarchical JPEG",
+    0xF7: "a JPEG-LS picture",
+}
+XMP = b"http://ns.adobe.com/xap/1.0/\0"
+SEVERAL_VIEWS = b"MPF\0"
+YCBCR = 1  # Adobe's transform
 
 
 def read_jpeg(source: Source) -> Picture:
-    """The decoded samples of a grey or colour JPEG."""
-    with importing("pillow", f"{source.name}: reading JPEG"):
-        from PIL import Image
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        try:
-            picture = Image.open(io.BytesIO(source.data))
-        except Image.DecompressionBombError as error:
+    """The decoded samples of a JPEG: grey, colour or CMYK.
+
+    CMYK is 0 where there is no ink, as in TIFF. Of a file with several views the first is read,
+    which stands for all of them.
+    """
+    file = parsed(source.name, source.data)
+    if file.process in NOT_READ:
+        raise InputError(f"{source.name} is {NOT_READ[file.process]}, which is not read")
+    if not file.height and file.width:
+        raise InputError(
+            f"{source.name} says its height behind the picture only (DNL), which is not read"
+        )
+    source.check_size(file.height, file.width, file.components)
+    source.chosen_page(1)
+    if file.components not in (1, 3, 4):
+        raise InputError(
+            f"{source.name} is a JPEG of {file.components} components: 1, 3 or 4 are allowed"
+        )
+    is_lossless = file.process == LOSSLESS
+    if is_lossless or file.precision != 8:
+        if file.components == 4:
             raise InputError(
-                f"{source.name} declares more pixels than JPEG files may have here: {error}"
-            ) from error
-    with picture:
-        source.check_size(picture.height, picture.width)
-        if picture.mode not in ("L", "RGB"):
-            raise InputError(
-                f"{source.name} is a {picture.mode} JPEG: grey or colour (L, RGB) is allowed"
+                f"{source.name} is a JPEG of 4 components, lossless or of {file.precision} bits: "
+                "with 4 only the usual kind of 8 bits is read"
             )
-        return Picture(np.array(picture), 8)
+        samples = _deep(source, is_lossless)
+    else:
+        samples = _usual(source, file)
+    return Picture(samples, file.precision, _meaning(file), _not_kept(source, file))
+
+
+def _usual(source: Source, file: JpegFile) -> np.ndarray:
+    """The samples of a JPEG of 8 bits, (H, W) or (H, W, C)."""
+    with opened(source, "JPEG") as picture:
+        samples = np.array(picture)
+    # Pillow turns all CMYK round, as Adobe's programs write it; others do not write it so.
+    is_turned = file.components == 4 and file.adobe_transform is None
+    return 255 - samples if is_turned else samples
+
+
+def _deep(source: Source, is_lossless: bool) -> np.ndarray:
+    """The samples of a JPEG that is lossless or of 12 bits; lossless ones as they are stored.
+
+    Raises InputError when two decoders of lossless JPEG do not agree. One alone reads what is
+    damaged, too.
+    """
+    with importing("imagecodecs", f"{source.name}: reading lossless JPEG"):
+        import imagecodecs
+    if not is_lossless:
+        return imagecodecs.jpeg8_decode(source.data)
+    stored = imagecodecs.jpegsof3_decode(source.data)
+    # The same colours in and out: nothing is converted.
+    colours = "RGB" if stored.ndim == 3 else "GRAYSCALE"
+    again = imagecodecs.jpeg8_decode(source.data, colorspace=colours, outcolorspace=colours)
+    if not np.array_equal(stored, again):
+        raise InputError(
+            f"{source.name} is a lossless JPEG that two decoders read differently: it is damaged"
+        )
+    return stored
+
+
+def _meaning(file: JpegFile) -> Meaning:
+    """What the file says of the decoded samples."""
+    exif = b"".join(file.bodies(EXIF_AND_XMP, PREFIX)[:1])
+    profile = file.profile if len(file.profile) <= MAX_PROFILE else b""
+    return Meaning(
+        colours=_colours(file),
+        orientation=orientation_in(exif)[0] if exif else 1,
+        icc_profile=profile_text(profile),
+    )
+
+
+def _colours(file: JpegFile) -> Colours:
+    if file.components == 4:
+        return "cmyk"
+    # What is stored without loss is not converted. By JFIF, and where Adobe says so, it is YCbCr.
+    is_jfif = bool(file.bodies(0xE0, b"JFIF\0"))
+    is_ycbcr = file.adobe_transform == YCBCR or (is_jfif and file.adobe_transform is None)
+    stored_as_is = file.process == LOSSLESS and file.components == 3
+    return "ycbcr" if stored_as_is and is_ycbcr else ""
+
+
+def _not_kept(source: Source, file: JpegFile) -> tuple[str, ...]:
+    """What else stands in the file, a short phrase each."""
+    phrases: list[str] = []
+    if len(file.profile) > MAX_PROFILE:
+        phrases.append(f"a colour profile of {len(file.profile)} bytes")
+    exif = b"".join(file.bodies(EXIF_AND_XMP, PREFIX)[:1])
+    if exif and orientation_in(exif)[1]:
+        phrases.append("Exif data")
+    if file.bodies(EXIF_AND_XMP, XMP):
+        phrases.append("XMP data")
+    if file.bodies(COMMENT, b""):
+        phrases.append("a comment")
+    if file.bodies(PROFILE_AND_VIEWS, SEVERAL_VIEWS):
+        phrases.append(_other_views(source))
+    elif file.bytes_behind:
+        phrases.append(f"{file.bytes_behind} bytes behind its end")
+    return tuple(phrases)
+
+
+def _other_views(source: Source) -> str:
+    """How many views a file has beside the first (CIPA DC-007, multi-picture format)."""
+    with opened(source, "JPEG", "MPO") as picture:
+        others = getattr(picture, "n_frames", 1) - 1
+    if others < 1:
+        return "a table of more views"
+    return "1 more view" if others == 1 else f"{others} more views"
 
 
 FORMAT = PictureFormat(
     name="JPEG",
     suffixes=(".jpg", ".jpeg"),
-    reads="grey or colour of 8 bits, as decoded",
+    reads=(
+        "grey, colour and CMYK of 8 bits, of 12 bits, and lossless of 2 to 16 bits, as decoded; "
+        "the first of several views"
+    ),
     read=read_jpeg,
     starts_with=(b"\xff\xd8\xff",),
+    holds=frozenset({"colours", "orientation", "icc_profile"}),
 )

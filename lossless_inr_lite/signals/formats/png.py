@@ -2,7 +2,8 @@
 
 A plain writer of our own stands in where imagecodecs is not installed: a picture that was
 compressed without loss can be restored with numpy and an entropy coder alone, and its file should
-not need more. The format is the PNG specification (W3C, third edition, 2025).
+not need more; and for grey of 1, 2 and 4 bits, which imagecodecs does not write. The format is the
+PNG specification (W3C, third edition, 2025); `png_chunks` and `apng` read what is not samples.
 """
 
 import struct
@@ -11,72 +12,151 @@ import zlib
 import numpy as np
 
 from lossless_inr_lite.errors import InputError, importing
+from lossless_inr_lite.signals.formats.apng import animation_of, shown
 from lossless_inr_lite.signals.formats.picture import Picture, PictureFormat, Source
+from lossless_inr_lite.signals.formats.png_chunks import (
+    GREY,
+    HEADER,
+    SIGNATURE,
+    PngFile,
+    chunk_bytes,
+    parsed,
+    side_chunks,
+)
 from lossless_inr_lite.signals.signal import SignalSpec
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Number of channels -> colour type: grey, grey and alpha, colour, colour and alpha.
 COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
+GREY_DEPTHS = (1, 2, 4, 8, 16)
+OTHER_DEPTHS = (8, 16)
+# What holds a depth that PNG does not have, by the number of channels.
+OTHER_SUFFIXES = {1: ".pgm", 2: ".pam", 3: ".ppm", 4: ".pam"}
+LONGEST_SIDE = 1_000_000  # libpng's own limit
+NO_FILTER = 0  # suits packed bits
 PAETH = 4  # the filter that suits most photographs
 COMPRESSION = 6  # zlib's level: 9 takes twice as long and saves next to nothing
+SIDE_CHUNKS_AT = len(SIGNATURE) + 25  # behind the header
 
 
 def read_png(source: Source) -> Picture:
-    """The samples of a PNG; palettes become their colours, and transparency a channel of alpha."""
-    width, height, depth, colour = struct.unpack(">IIBB", source.data[16:26])
-    source.check_size(height, width)
-    if b"IEND" not in source.data[-64:]:
-        raise InputError(f"{source.name} is truncated: its last PNG chunk (IEND) is missing")
-    with importing("imagecodecs", f"{source.name}: reading PNG"):
-        import imagecodecs
-    samples = imagecodecs.png_decode(source.data)
-    grey = colour == 0 and samples.ndim == 2
-    if grey and depth < 8:
+    """The samples of a PNG; palettes become their colours, and transparency a channel of alpha.
+
+    Grey of 1, 2 and 4 bits has that depth. With transparency it is stretched to 8 bits, which alpha
+    has in PNG. Of an animation a page is a frame as it is seen.
+    """
+    file = parsed(source.name, source.data)
+    source.check_size(file.height, file.width)
+    _check_sides(source.name, file.height, file.width)
+    animation = animation_of(file)
+    page = source.chosen_page(animation.num_pictures, animation.what)
+    if page == 0:
+        samples = _decoded(file.name, file.picture(file.width, file.height, file.bodies(b"IDAT")))
+    else:
+        last = page if animation.begins_with_default else page - 1
+        samples = _animated(file, last)
+    num_bits = 16 if file.depth == 16 else 8
+    is_grey = file.colour == GREY and samples.shape[-1] == 1
+    if is_grey and file.depth < 8:
         # The decoder stretches 1, 2 and 4 bits to 8; the top bits are the file's own.
-        return Picture(samples >> (8 - depth), depth)
-    return Picture(samples, 16 if depth == 16 else 8)
+        samples = samples >> (8 - file.depth)
+        num_bits = file.depth
+    return Picture(samples, num_bits, file.meaning, file.not_kept)
 
 
 def check_png(name: str, spec: SignalSpec) -> None:
-    """Raise InputError unless the samples are unsigned, of 1 to 16 bits, and 1 to 4 channels."""
-    if spec.num_bits > 16 or spec.channels > 4 or spec.kind != "unsigned":
+    """Raise InputError unless PNG has that number of channels and bits for unsigned samples."""
+    channels = spec.channels
+    if spec.num_bits > 16 or channels > 4 or spec.kind != "unsigned":
         raise InputError(
-            f"{name} cannot hold {spec.channels} channels of {spec.num_bits} {spec.kind} bits: "
-            "use .tif"
+            f"{name} cannot hold {channels} channels of {spec.num_bits} {spec.kind} bits: use .tif"
         )
+    depths = GREY_DEPTHS if channels == 1 else OTHER_DEPTHS
+    if spec.num_bits not in depths:
+        raise InputError(
+            f"{name} cannot hold {channels} channels of {spec.num_bits} bits, PNG has "
+            f"{', '.join(map(str, depths))}: use {OTHER_SUFFIXES[channels]}"
+        )
+    _check_sides(name, *spec.grid_shape)
 
 
 def to_bytes(samples: np.ndarray, spec: SignalSpec) -> bytes:
-    """A PNG file of samples (H, W, C)."""
+    """A PNG file of samples (H, W, C), with their colour profile and orientation."""
+    side = side_chunks(spec.meaning)
+    if spec.num_bits < 8:
+        return png_bytes(samples, spec.num_bits, side)
     try:
         import imagecodecs
     except ImportError:
-        return png_bytes(samples)
+        return png_bytes(samples, spec.num_bits, side)
     try:
-        return bytes(imagecodecs.png_encode(np.ascontiguousarray(samples)))
+        data = bytes(imagecodecs.png_encode(np.ascontiguousarray(samples)))
     except imagecodecs.PngError:  # it reserves too little for narrow pictures that do not shrink
-        return png_bytes(samples)
+        return png_bytes(samples, spec.num_bits, side)
+    return data[:SIDE_CHUNKS_AT] + side + data[SIDE_CHUNKS_AT:]
 
 
-def png_bytes(samples: np.ndarray) -> bytes:
-    """A PNG file of samples (H, W, C), uint8 or uint16, of 1 to 4 channels."""
+def png_bytes(samples: np.ndarray, num_bits: int | None = None, side: bytes = b"") -> bytes:
+    """A PNG file of samples (H, W, C), uint8 or uint16, of 1 to 4 channels.
+
+    `num_bits` is the depth, by default that of the type: 8 or 16, for grey also 1, 2 and 4.
+    `side` are chunks to stand behind the header.
+    """
     height, width, channels = samples.shape
-    depth = 8 * samples.dtype.itemsize
-    header = struct.pack(">IIBBBBB", width, height, depth, COLOUR_TYPES[channels], 0, 0, 0)
+    depth = num_bits or 8 * samples.dtype.itemsize
+    header = struct.pack(HEADER, width, height, depth, COLOUR_TYPES[channels], 0, 0, 0)
     rows = np.ascontiguousarray(samples, samples.dtype.newbyteorder(">")).reshape(height, -1)
-    filtered = _paeth_filtered(rows.view(np.uint8), channels * samples.dtype.itemsize)
-    lines = np.insert(filtered, 0, PAETH, axis=1)
+    if depth < 8:
+        lines = np.insert(_packed(rows, depth), 0, NO_FILTER, axis=1)
+    else:
+        filtered = _paeth_filtered(rows.view(np.uint8), channels * samples.dtype.itemsize)
+        lines = np.insert(filtered, 0, PAETH, axis=1)
     chunks = [
-        _chunk(b"IHDR", header),
-        _chunk(b"IDAT", zlib.compress(lines.tobytes(), COMPRESSION)),
-        _chunk(b"IEND", b""),
+        chunk_bytes(b"IHDR", header),
+        side,
+        chunk_bytes(b"IDAT", zlib.compress(lines.tobytes(), COMPRESSION)),
+        chunk_bytes(b"IEND", b""),
     ]
     return SIGNATURE + b"".join(chunks)
 
 
-def _chunk(kind: bytes, body: bytes) -> bytes:
-    checksum = struct.pack(">I", zlib.crc32(kind + body))
-    return struct.pack(">I", len(body)) + kind + body + checksum
+def _decoded(name: str, data: bytes) -> np.ndarray:
+    """The samples (H, W, C) of a PNG file."""
+    with importing("imagecodecs", f"{name}: reading PNG"):
+        import imagecodecs
+    samples = imagecodecs.png_decode(data)
+    return samples[..., None] if samples.ndim == 2 else samples
+
+
+def _animated(file: PngFile, last: int) -> np.ndarray:
+    """The samples (H, W, C) that are seen in the frame `last`, without alpha where none is seen."""
+
+    def decode(data: bytes) -> np.ndarray:
+        samples = _decoded(file.name, data)
+        if samples.shape[-1] in (2, 4):
+            return samples
+        opaque = np.full_like(samples[..., :1], np.iinfo(samples.dtype).max)
+        return np.concatenate([samples, opaque], axis=-1)
+
+    canvas = shown(file, animation_of(file).frames[: last + 1], decode)
+    has_alpha = file.colour in (4, 6) or bool(file.transparency)
+    is_opaque = canvas[..., -1].min() == np.iinfo(canvas.dtype).max
+    return canvas if has_alpha or not is_opaque else canvas[..., :-1]
+
+
+def _check_sides(name: str, height: int, width: int) -> None:
+    """Raise InputError for a side that libpng neither reads nor writes."""
+    if max(height, width) > LONGEST_SIDE:
+        raise InputError(
+            f"{name} has {width} x {height} pixels, and PNG is read and written up to "
+            f"{LONGEST_SIDE} a side: use .tif, .pgm or .ppm"
+        )
+
+
+def _packed(rows: np.ndarray, depth: int) -> np.ndarray:
+    """Samples (H, W) of fewer than 8 bits as bytes of whole rows, the leftmost in the top bits."""
+    places = np.arange(depth - 1, -1, -1, dtype=np.uint8)
+    bits = (rows[..., None] >> places) & 1
+    return np.packbits(bits.reshape(len(rows), -1), axis=1)
 
 
 def _paeth_filtered(rows: np.ndarray, pixel_bytes: int) -> np.ndarray:
@@ -103,10 +183,14 @@ def _paeth_filtered(rows: np.ndarray, pixel_bytes: int) -> np.ndarray:
 FORMAT = PictureFormat(
     name="PNG",
     suffixes=(".png",),
-    reads="grey of 1 to 16 bits, colour and alpha of 8 and 16 bits, palettes as their colours",
+    reads=(
+        "grey of 1, 2, 4, 8 and 16 bits, colour and alpha of 8 and 16 bits, palettes as their "
+        "colours, and the frames of animations"
+    ),
     read=read_png,
     starts_with=(SIGNATURE,),
-    writes="1 to 4 channels, unsigned, of 8 and 16 bits",
+    writes="grey of 1, 2, 4, 8 and 16 bits, colour and alpha of 8 and 16 bits",
+    holds=frozenset({"orientation", "icc_profile"}),
     check=check_png,
     to_bytes=to_bytes,
 )
