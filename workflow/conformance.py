@@ -325,9 +325,9 @@ def main(arguments: list[str] | None = None) -> int:
     reader = Reader(options.seconds, options.memory)
     suites = [run(folder, reader) for folder in folders]
     reader.close()
-    print_table(suites)
     if options.output:
         write_json(options.output, _record(suites))
+    print_table(suites)
     return FAILED if any(suite.counts[result] for suite in suites for result in BAD) else 0
 
 
