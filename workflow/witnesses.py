@@ -6,7 +6,8 @@ own, another library, or a checksum that stands in the file. None of them is ask
 - PNG: a decoder in numpy and zlib; Pillow for the frames of animations.
 - JPEG: imagecodecs (libjpeg-turbo). GIF: Pillow and giflib.
 - TIFF: libtiff, Pillow and, where neither reads a file, tifffile.
-- PGM, PPM, PBM, PAM: a reader in numpy. DICOM: pydicom.
+- PGM, PPM, PBM, PAM: a reader in numpy.
+- DICOM: pydicom, imagecodecs, and the same picture without compression where the suite has it.
 - FLAC: the MD5 of the samples that stands in the file. WAV: SciPy.
 """
 
@@ -15,6 +16,7 @@ import io
 import json
 import re
 import struct
+import warnings
 import wave
 import zlib
 from collections.abc import Callable, Iterator
@@ -106,7 +108,7 @@ def is_read_by_others(path: Path) -> bool:
 def _readers(data: bytes) -> list[tuple[str, Reader]]:
     """The witnesses for a file, by its first bytes."""
     if data[128:132] == b"DICM":
-        return [("pydicom", _dicom)]
+        return [("pydicom", _dicom), ("twin", _dicom_twin), ("imagecodecs", _dicom_frame)]
     table: list[tuple[tuple[bytes, ...], list[tuple[str, Reader]]]] = [
         ((PNG_SIGNATURE,), [("suite", _suite_json), ("zlib", _png), ("Pillow", _frames)]),
         ((b"\xff\xd8",), [("libjpeg", _jpeg), ("Pillow", _jpeg_pillow)]),
@@ -402,6 +404,49 @@ def _dicom(path: Path, page: int | None) -> list[np.ndarray]:
     return found
 
 
+def _dicom_twin(path: Path, page: int | None) -> list[np.ndarray]:
+    """The same picture without compression, where the suite has it under the start of the name.
+
+    So MR_small.dcm stands beside MR_small_RLE.dcm, and 693_UNCR.dcm beside 693_J2KR.dcm.
+    """
+    import pydicom
+    from pydicom.pixels.utils import pixel_array
+
+    if not pydicom.dcmread(path, stop_before_pixels=True).file_meta.TransferSyntaxUID.is_compressed:
+        raise NoWitnessError
+    words = path.stem.split("_")
+    names = ["_".join(words[:count]) for count in range(len(words) - 1, 0, -1)]
+    for name in [path.stem.replace("J2KR", "UNCR"), *names]:
+        twin = path.with_name(f"{name}.dcm")
+        if twin != path and twin.is_file():
+            dataset = pydicom.dcmread(twin)
+            if not dataset.file_meta.TransferSyntaxUID.is_compressed:
+                return [pixel_array(dataset, index=page, raw=raw) for raw in (True, False)]
+    raise NoWitnessError
+
+
+def _dicom_frame(path: Path, page: int | None) -> list[np.ndarray]:
+    """One compressed frame, by the decoder of imagecodecs for its coding."""
+    import imagecodecs
+    import pydicom
+    from pydicom.encaps import get_frame
+
+    dataset = pydicom.dcmread(path)
+    coding = dataset.file_meta.TransferSyntaxUID.name
+    frame = get_frame(
+        dataset.PixelData, page or 0, number_of_frames=dataset.get("NumberOfFrames", 1)
+    )
+    if "JPEG-LS" in coding:
+        decode = imagecodecs.jpegls_decode
+    elif "High-Throughput" in coding:
+        decode = imagecodecs.htj2k_decode
+    elif "2000" in coding:
+        decode = imagecodecs.jpeg2k_decode
+    else:
+        decode = imagecodecs.jpeg_decode
+    return [decode(frame)]
+
+
 def _netpbm(path: Path, page: int | None) -> list[np.ndarray]:
     """A PBM, PGM, PPM or PAM file, plain or raw, by numpy. Of bilevel ones both polarities."""
     data = path.read_bytes()
@@ -458,7 +503,9 @@ def _scipy_wav(path: Path, page: int | None) -> list[np.ndarray]:
     """SciPy puts samples of odd depths in the upper bits of the next larger type."""
     from scipy.io import wavfile
 
-    _, samples = wavfile.read(io.BytesIO(path.read_bytes()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of chunks that it does not know
+        _, samples = wavfile.read(io.BytesIO(path.read_bytes()))
     if samples.ndim == 1:
         samples = samples[:, None]
     if samples.dtype == np.uint8:

@@ -1,4 +1,4 @@
-"""The book's one Sphinx extension: a cache that knows the package, batch runs, math, records.
+"""The book's Sphinx extension: a cache that knows the package, batch runs, math, records.
 
 - The execution cache sees only a notebook's code. Its folder's name here carries a hash of the
   package with all its files, the parameter files and the data, so that a change in any of them
@@ -10,6 +10,8 @@
 - ``{record}`CHAPTER dotted.path | format` `` quotes a number from data/results/lite (or
   PROFILE/CHAPTER), so none is typed in. A verdict is named by its id: ``verdicts.fig2.ours``.
 - ``{results}`` lists the paper's claims with the verdicts of the committed records.
+
+The tables of the page of formats stand in `file_formats`.
 """
 
 import hashlib
