@@ -386,10 +386,24 @@ def _certificate_facts(path: Path) -> Mapping[str, Any]:
     return {"name": path.name, "kind": "certificate of a network", **vars(certificate)}
 
 
+def _part_facts(path: Path, data: bytes) -> Mapping[str, Any]:
+    """What a file says from which an unfinished fit goes on."""
+    from lossless_inr_lite.training.parts import read_description
+
+    try:
+        described = read_description(data)
+        fit = described["fit"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise FileFormatError(f"{path.name} is damaged: its description cannot be read") from error
+    return {"name": path.name, "kind": "part of an unfinished fit", "fit": fit}
+
+
 def _network_facts(path: Path, data: bytes) -> Mapping[str, Any]:
     from lossless_inr_lite.storage.certificate import read_certificate
-    from lossless_inr_lite.storage.saved import model_from_bytes
+    from lossless_inr_lite.storage.saved import is_part, model_from_bytes
 
+    if is_part(data):
+        return _part_facts(path, data)
     _, header = model_from_bytes(path.name, data)
     certificate = read_certificate(path, header.sha256_weights)
     facts = header.facts()

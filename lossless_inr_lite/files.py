@@ -95,10 +95,10 @@ def check_replaceable(
     path = Path(path)
     if force or not path.is_file() or path.stat().st_size == 0:
         return
+    state = f"is not {kind}" if os.access(path, os.R_OK) else "cannot be read"
     if not is_ours(path):
         raise InputError(
-            f"{path} is there already and is not {kind}: choose another name, or --force "
-            "to replace it"
+            f"{path} is there already and {state}: choose another name, or --force to replace it"
         )
 
 

@@ -1,7 +1,9 @@
 """Exit codes: 1 is a difference that verify found and nothing else; every error is one sentence."""
 
 import errno
+import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -228,6 +230,62 @@ def test_verify_alone_says_1(here, capsys):
     assert capsys.readouterr().err.count("error: ") == 2
 
 
+# What info knows ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("file", "facts"),
+    [
+        ("level1_photo.lic", {"kind": "container of pictures", "num_pictures": 2}),
+        ("ternary_tone.trits", {"formulation": "bit_heads_gray", "sample_rate": 8000}),
+        ("ternary_colour.trits.json", {"kind": "certificate of a network", "lossless": True}),
+        ("fast_tone.safetensors", {"recipe": "fast"}),
+        ("deep.png", {"read_from": "PNG", "not_kept": [], "meaning": {}}),
+        ("tone.wav", {"read_from": "WAV"}),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["", ".bin", ".png", ".lic", ".safetensors"])
+def test_info_goes_by_the_content(file, facts, suffix, here, capsys):
+    name = f"x{suffix}" if suffix else file
+    Path(name).write_bytes((DATA / file).read_bytes())
+    if suffix and file.endswith(".wav"):
+        pytest.skip("sound is known by its suffix")
+    assert main(["info", name]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {key: found[key] for key in facts} == facts
+
+
+def test_info_of_a_container_tells_how_it_is_coded(capsys):
+    assert main(["info", CONTAINER]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["bytes"] == (DATA / "level1_grey.lic").stat().st_size
+    assert found["names"] == ["grey24.png", "grey.png"]
+    pixels = sum(np.prod(group["shape"]) * group["num_pictures"] for group in found["groups"])
+    assert found["bits_per_pixel"] == pytest.approx(8 * found["bytes"] / pixels)
+    for group in found["groups"]:
+        assert group["level"] == 1
+        assert group["prior"] in ("digits", "fashion", "photo")
+        assert group["num_bits"] == 8
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("x.lic", b"", "x.lic is empty|truncated"),
+        ("x.lic", b"hello", "not a container of pictures"),
+        ("x.trits", b"hello", "not a file of trits"),
+        ("x.safetensors", b"hello there", "truncated, or not a safetensors file"),
+        ("x.json", b"{}", "no certificate of a network"),
+        ("x.txt", b"hello", "not a picture that can be read"),
+        ("x.png", b"\x8aLIC\r\n\x1a\n", "truncated"),
+    ],
+)
+def test_info_tells_truly_what_a_file_is_not(name, content, message, here, capsys):
+    Path(name).write_bytes(content)
+    assert main(["info", name]) == 2
+    assert re.search(message, one_sentence(capsys.readouterr().err))
+
+
 # A fit that has ended ----------------------------------------------------------------------------
 
 
@@ -283,6 +341,15 @@ def test_weights_are_kept_when_the_certificate_fails(fitting, monkeypatch, capsy
     assert main(FIT) == 2
     assert "Too many open files" in one_sentence(capsys.readouterr().err)
     assert (fitting / "net.safetensors").is_file()
+
+
+def test_info_knows_what_a_fit_keeps_on_the_way(fitting, capsys):
+    assert main(FIT) == 3
+    capsys.readouterr()
+    assert main(["info", "disk/net.safetensors.parts/state.safetensors"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["kind"] == "part of an unfinished fit"
+    assert found["fit"]["signal"]["shape"] == [2, 2, 1]
 
 
 def test_what_cannot_be_kept_on_the_way_is_a_warning(here, monkeypatch):

@@ -8,7 +8,7 @@ from lossless_inr_lite.architecture import Architecture
 from lossless_inr_lite.errors import FileFormatError, InputError
 from lossless_inr_lite.files import read_bytes, replacing
 from lossless_inr_lite.signals import Signal, SignalSpec
-from lossless_inr_lite.storage.header import Header, check_header
+from lossless_inr_lite.storage.header import MAX_HEADER, Header, check_header
 from lossless_inr_lite.storage.trits import ENVELOPE, check_packable, packed, read_trits
 from lossless_inr_lite.storage.trits import to_bytes as trits_to_bytes
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lossless_inr_lite.model import Decoder, Model
 
 SUFFIXES = (".safetensors", ".trits")
+PART_MARK = b'"lossless_inr_lite.part"'  # see training.parts
 
 
 def check_suffix(path: str | Path) -> str:
@@ -102,6 +103,12 @@ def is_safetensors(data: bytes) -> bool:
     """Whether a file begins as a safetensors file does, of whatever origin."""
     length = int.from_bytes(data[:8], "little")
     return data[8:9] == b"{" and 2 <= length <= len(data) - 8
+
+
+def is_part(data: bytes) -> bool:
+    """Whether a file is one from which an unfinished fit goes on; its metadata has that mark."""
+    length = int.from_bytes(data[:8], "little")
+    return is_safetensors(data) and PART_MARK in data[8 : 8 + min(length, MAX_HEADER)]
 
 
 def is_network(path: Path) -> bool:

@@ -104,7 +104,7 @@ def _sealed_text(name: str, metadata_bytes: bytes) -> str:
     except (ValueError, RecursionError, AttributeError, TypeError) as error:
         raise FileFormatError(f"{name} is damaged: its header cannot be read") from error
     if envelope is None:
-        raise FileFormatError(f"{name} is a safetensors file, and not one of {FORMAT}")
+        raise FileFormatError(f"{name} is a safetensors file, and not one of {FORMAT}'s networks")
     try:
         version = envelope["version"]
         text = envelope["header"]
