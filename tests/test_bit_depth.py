@@ -32,6 +32,7 @@ from lossless_inr_lite.expansion import (
 from lossless_inr_lite.expansion.contour import contour_regions
 from lossless_inr_lite.expansion.linear_predictor import Surroundings, linear
 from lossless_inr_lite.signals.image_files import write_image
+from lossless_inr_lite.signals.meaning import Meaning
 from lossless_inr_lite.signals.metrics import psnr
 
 RULES = ("zero_padding", "ideal_gain", "bit_replication", "mid_point", "contour_regions", "linear")
@@ -256,6 +257,31 @@ def test_depths_that_make_no_sense_are_refused(from_bits, to_bits, method, messa
     signal = lil.Signal(rng.integers(0, 256, (3, 3, 1)).astype(np.uint8), 8)
     with pytest.raises(InputError, match=message):
         expand_signal(signal, to_bits, from_bits, method)
+
+
+def test_a_picture_that_is_white_below_its_largest_value_is_refused(rng):
+    samples = rng.integers(0, 101, (3, 3, 1)).astype(np.uint8)
+    signal = lil.Signal(samples, 7, "grey", meaning=Meaning(white=100))
+    with pytest.raises(InputError, match=r"grey is white at 100, not at .* of its 7 bits, 127"):
+        expand_signal(signal, 16, method="mid_point")
+
+
+def test_physical_units_stay_what_they_were(rng):
+    samples = rng.integers(0, 4096, (3, 3, 1)).astype(np.uint16)
+    signal = lil.Signal(samples, 12, meaning=Meaning(rescale=(1.0, -1024.0)))
+    found = expand_signal(signal, 16, method="zero_padding")
+    assert found.meaning.rescale is not None
+    slope, intercept = found.meaning.rescale
+    assert np.array_equal(found.samples * slope + intercept, samples - 1024.0)
+
+
+def test_black_ink_is_expanded_like_the_other_inks(rng):
+    samples = rng.integers(0, 256, (3, 3, 4)).astype(np.uint8)
+    ink = lil.Signal(samples, 8, meaning=Meaning(colours="cmyk"))
+    found = expand_signal(ink, 16, method="zero_padding").samples
+    assert np.array_equal(found, samples.astype(np.uint16) << 8)
+    with_alpha = expand_signal(lil.Signal(samples, 8), 16, method="zero_padding").samples
+    assert np.array_equal(with_alpha[..., 3], samples[..., 3].astype(np.uint16) * 257)
 
 
 def test_words_that_do_not_fit_are_refused():

@@ -18,7 +18,7 @@ def load_image(
     max_pixels: int = MAX_SAMPLES,
     page: int | None = None,
 ) -> Signal:
-    """Read a picture (PNG, JPEG, TIFF, PGM/PPM, DICOM) or the name of an embedded one.
+    """Read a picture (PNG, JPEG, GIF, TIFF, PGM, PPM, DICOM) or the name of an embedded one.
 
     `size` crops to the centre square and area-resamples it to size x size; without it the samples
     are the file's own. `num_bits` only asserts the file's depth: it never changes it. `page`
