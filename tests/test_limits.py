@@ -12,6 +12,7 @@ from lossless_inr_lite.signals.image_files import write_image
 from lossless_inr_lite.storage import certify as certifying
 from lossless_inr_lite.storage.fitted import TimeLeft
 from lossless_inr_lite.training import run as runs
+from lossless_inr_lite.training import tile_networks
 from lossless_inr_lite.training.tile_batch import TileBatch
 
 SMALL = {"hidden_features": 16, "hidden_layers": 1}
@@ -136,3 +137,18 @@ def test_the_command_proves_in_one_way_that_a_result_is_wrong(tmp_path, noise):
     proof = json.loads(output.with_suffix(".json").read_text())
     assert proof["lossless"] is False
     assert len(proof["ways"]) == 1
+
+
+@pytest.mark.parametrize("recipe", ["fast", "paper"])
+def test_the_first_look_ends_with_its_time_and_the_rest_counts_as_wrong(noise, monkeypatch, recipe):
+    """Every reading of the clock takes seconds: the limit ends before all samples are decided."""
+    monkeypatch.setattr(tile_networks, "DECIDED_AT_ONCE", 64)
+    whole = lil.fit(noise, recipe=recipe, max_iterations=1, certify=False, **SMALL)
+    clock = FakeClock(1.0)
+    monkeypatch.setattr(runs.time, "perf_counter", clock.perf_counter)
+    fit = lil.fit(noise, recipe=recipe, max_seconds=12.0, chunk_samples=64, **SMALL)
+    assert fit.stopped == "max_seconds"
+    first = fit.history.entries[0]
+    assert whole.history.entries[0].wrong_bits < first.wrong_bits < noise.spec.total_bits
+    assert fit.time_left.look > 15
+    assert fit.certificate is None

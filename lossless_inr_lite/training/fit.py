@@ -75,8 +75,9 @@ def fit(
     callback: `callback(entry, words)` sees every evaluation, and a true answer ends the fit.
     progress: whether to show a bar; None shows one on a terminal.
     max_seconds: for training and certifying together. The training ends early enough for one more
-        decoding. The first evaluation is always finished, and a result without a wrong bit is
-        always decoded in one way at least, in a new process: these may exceed a very short limit.
+        decoding. Samples that were not even decided once by then count as wrong. A result without
+        a wrong bit is always decoded in one way at least, in a new process, which may exceed a very
+        short limit.
     certify: False skips the certificate; the fit is then not `lossless`, whatever its wrong bits.
     resume_dir: a folder in which "fast" keeps every batch of tiles that is finished, each in a file
         of its own, and the other recipes their whole state every half minute and at an early end.

@@ -92,6 +92,11 @@ def train_full_batch(
         if state is not None and state.is_due():
             state.write(optimiser, hooks.remembered())
         device_loss, codes = accumulated_gradient(run)
+        if run.seconds_left() <= 0 and run.best is not None:
+            # The gradient may lack the last samples: neither it nor their codes are used.
+            if state is not None:
+                state.write(optimiser, hooks.remembered())
+            return "max_seconds"
         loss = device_loss.item()
         run.check_finite(loss)
         is_right = torch.equal(codes, run.codes.to(codes.dtype))
@@ -116,22 +121,28 @@ def train_full_batch(
 def accumulated_gradient(run: Run) -> tuple[Tensor, Tensor]:
     """Set the gradient of the mean loss; return that loss and the decided codes (G, S, out).
 
-    Both stay on the device, so that no chunk waits for the one before.
+    Both stay on the device, so that no chunk waits for the one before. When the seconds of the
+    budget end on the way, the samples that are left count as wrong, and not in the loss.
     """
     run.network.zero_grad(set_to_none=True)
     levels = 2**run.digit_bits - 1
     total = torch.zeros((), dtype=torch.float64, device=run.device)
-    decided = []
+    decided = run.wrong_codes()
+    samples = run.coordinates.shape[1]
     step = max(1, run.plan.chunk // run.codes.shape[0])
-    for start in range(0, run.coordinates.shape[1], step):
+    for start in range(0, samples, step):
+        if start > 0 and run.seconds_left() <= 0:
+            if run.best is None:
+                run.looked_at = start / samples
+            break
         part = slice(start, start + step)
         outputs = run.network(run.coordinates[:, part])
         targets = run.codes[:, part].to(torch.float32) / levels
         loss = run.model.loss.function(outputs, targets).sum() / run.codes.numel()
         loss.backward()
         total += loss.detach()
-        decided.append(run.model.loss.codes(outputs.detach(), run.digit_bits))
-    return total, torch.cat(decided, dim=1)
+        decided[:, part] = run.model.loss.codes(outputs.detach(), run.digit_bits)
+    return total, decided
 
 
 def confirmed(run: Run) -> bool:

@@ -95,7 +95,9 @@ class Run:
         earlier runs, see `seconds`.
     history: one entry per evaluation.
     best: the entry and the weights with the fewest wrong bits so far.
-    look_seconds: what the first evaluation took, set-up included; 0 before it.
+    looked_at: the share of the codes that the first evaluation decided before its time was over.
+        Those that it did not decide count as wrong.
+    look_seconds: what a whole evaluation takes, by the first one, set-up included; 0 before it.
     """
 
     def __init__(self, signal: Signal, model: Model, plan: Plan) -> None:
@@ -116,6 +118,7 @@ class Run:
         self.history = History()
         self.best: tuple[Entry, NamedWeights] | None = None
         self.is_enough = False
+        self.looked_at = 1.0
         self.look_seconds = 0.0
         self.started = started
 
@@ -161,6 +164,10 @@ class Run:
             return math.inf
         reserved = min(2 * self.look_seconds, MOST_RESERVED * limit)
         return limit - reserved - self.seconds_of_this_run
+
+    def wrong_codes(self) -> Tensor:
+        """Return codes (G, S, out) of which every bit is wrong: a start for those to be decided."""
+        return (2**self.digit_bits - 1) - self.codes
 
     def time_left(self) -> TimeLeft | None:
         """Return what a limit of seconds leaves for the certificate; None without a limit."""
@@ -210,7 +217,7 @@ class Run:
         )
         self.history.entries.append(entry)
         if self.look_seconds == 0.0:
-            self.look_seconds = self.seconds_of_this_run
+            self.look_seconds = self.seconds_of_this_run / self.looked_at
         if self.best is None or wrong_bits < self.best[0].wrong_bits:
             self.keep(entry, weights())
         if self.plan.callback is not None:

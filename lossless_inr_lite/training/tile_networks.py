@@ -19,6 +19,9 @@ from lossless_inr_lite.training.run import NamedWeights, Run
 DECIDED_AT_ONCE = 65536
 """Samples of all networks together; it bounds the memory of measuring."""
 
+FIRST_LOOK_SHARE = 0.25
+"""Of the seconds of a budget: what may go into deciding all samples before any training."""
+
 DRAWN_SEEDS = 2**62
 
 
@@ -72,6 +75,29 @@ class TileNetworks:
             margins.append(rule.margins(outputs, bits).amin((1, 2)))
         return torch.cat(codes, dim=1), torch.stack(margins).amin(0)
 
+    @torch.no_grad()
+    def first_codes(self, flat: Tensor) -> Tensor:
+        """Return the codes (G, S, out) of networks that are not trained.
+
+        It takes no more than FIRST_LOOK_SHARE of the seconds: what is not decided by then is wrong.
+        """
+        run = self.run
+        codes = run.wrong_codes()
+        samples = torch.arange(codes.shape[1], device=run.device)
+        tiles_at_once = max(1, DECIDED_AT_ONCE // len(samples))
+        last_second = FIRST_LOOK_SHARE * run.seconds_left()
+        decided = 0
+        for tiles in torch.arange(len(flat), device=run.device).split(tiles_at_once):
+            for part in samples.split(DECIDED_AT_ONCE):
+                if decided > 0 and run.seconds_of_this_run > last_second:
+                    run.looked_at = decided / codes[..., 0].numel()
+                    return codes
+                outputs = self.outputs(flat[tiles], part)
+                found = run.model.loss.codes(outputs, run.digit_bits)
+                codes[tiles[:, None], part] = found.to(codes.dtype)
+                decided += len(tiles) * len(part)
+        return codes
+
     def are_right(self, flat: Tensor, truth: Tensor, margin: float) -> Tensor:
         """Return which tiles have every bit right, with the margin, and in float64 as well."""
         codes, margins = self.decide(flat)
@@ -92,9 +118,7 @@ class BestTiles:
         self.networks = networks
         self.truth = run.codes
         self.weights = flattened(list(run.network.parameters()))
-        untrained, _ = run.model.decode(device=run.device)
-        codes = run.model.formulation.codes(untrained, run.model.spec)
-        self.codes = torch.from_numpy(codes).to(run.device)
+        self.codes = networks.first_codes(self.weights)
         self.wrong_bits = count_wrong_bits(self.codes, self.truth)
         self.num_released = 0
 
