@@ -41,7 +41,8 @@ def check_writable(path: str | Path) -> Path:
 
     The missing folders and the file are tried out inside a folder with a random name. So nothing
     that another process may have made or may want to use is ever created or removed here. A
-    symbolic link is followed: the file that it leads to is the one that will be written.
+    symbolic link is followed: the file that it leads to is the one that will be written. No folder
+    is made for that.
 
     Raises InputError when the folder cannot be made or written, when no file may have that name,
     or when a folder, a pipe, a device or a socket is there.
@@ -49,6 +50,10 @@ def check_writable(path: str | Path) -> Path:
     path = Path(path)
     target = written_file(path)
     _check_kind(path)
+    if target != path and not target.parent.is_dir():
+        raise OutputError(
+            f"cannot write {path}: it is a link into the folder {target.parent}, which is not there"
+        )
     existing = _nearest_existing(target.parent)
     missing = target.parent.parts[len(existing.parts) :]
     try:

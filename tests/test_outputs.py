@@ -232,6 +232,14 @@ def test_a_link_stays_and_its_target_is_written(command, dangling, tmp_path):
     assert [path.name for path in folder.iterdir()] == [target.name]
 
 
+def test_a_link_into_a_folder_that_is_not_there_is_refused(tmp_path, capsys):
+    source = grey(tmp_path)
+    (tmp_path / "x.lic").symlink_to("no/such/folder/y.lic")
+    assert run("compress", source, tmp_path / "x.lic") == 2
+    assert "which is not there" in capsys.readouterr().err
+    assert not (tmp_path / "no").exists()
+
+
 def test_a_link_to_something_else_is_no_way_around(tmp_path):
     source = grey(tmp_path)
     (tmp_path / "mine.txt").write_text("mine")

@@ -70,7 +70,7 @@ def compress_files(
     inputs or would replace something else; for what is not a picture of at most `max_pixels` that
     `decompress_file` can write again; and for two files that would be restored under one name.
     """
-    if output.suffix.lower() != SUFFIX:
+    if not output.name.lower().endswith(SUFFIX):
         raise InputError(f"the output {output} is no container: its name must end in {SUFFIX}")
     check_writable(output)
     check_not_input(output, [embedded_path(path) for path in paths])
