@@ -137,7 +137,7 @@ def test_the_seven_commands_work_from_the_wheel(library, tmp_path):
     assert "the same samples as" in decoded.stdout, decoded.stderr
     info = library.run("info", network)
     assert json.loads(info.stdout)["lossless"] is True
-    expanded = library.run("expand", picture, "--to", "12", "-o", str(tmp_path / "deep.png"))
+    expanded = library.run("expand", picture, "--to", "12", "-o", str(tmp_path / "deep.ppm"))
     assert expanded.returncode == 0, expanded.stderr
     container = str(tmp_path / "two.lic")
     compressed = library.run("compress", picture, str(DATA / "grey.png"), "-o", container)

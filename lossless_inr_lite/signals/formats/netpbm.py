@@ -175,8 +175,9 @@ def _pages(source: Source) -> Iterator[tuple[Header, int]]:
         source.check_size(header.height, header.width, header.channels)
         there = len(source.data) - header.begins
         if there < header.num_bytes:
+            least = "at least " if header.magic in IN_DIGITS else ""
             raise InputError(
-                f"{source.name} is truncated: {header.num_bytes} bytes of samples declared, "
+                f"{source.name} is truncated: {least}{header.num_bytes} bytes of samples declared, "
                 f"{there} found"
             )
         if header.magic in IN_DIGITS:
@@ -199,6 +200,7 @@ def _header(source: Source, position: int) -> Header | None:
     match = HEADER.match(source.data, position, ends)
     if match is None:
         return None
+    # A bitmap says no largest value: its group is empty.
     magic, *numbers = (group for group in match.groups() if group is not None)
     width, height, largest = (_number(source, digits or b"1") for digits in numbers)
     _check_largest(source, largest)
@@ -235,9 +237,12 @@ def _pam_header(source: Source, text: bytes, begins: int) -> Header:
 
 
 def _number(source: Source, digits: bytes) -> int:
-    if len(digits.lstrip(b"0")) > LONGEST_NUMBER:
-        raise InputError(f"{source.name} declares a number of {len(digits)} digits in its header")
-    return int(digits)
+    significant = digits.lstrip(b"0")
+    if len(significant) > LONGEST_NUMBER:
+        raise InputError(
+            f"{source.name} declares a number of {len(significant)} digits in its header"
+        )
+    return int(significant or b"0")
 
 
 def _check_largest(source: Source, largest: int) -> None:
