@@ -341,17 +341,3 @@ def test_only_our_own_files_are_forgotten(kept):
     parts.forget_parts(kept)
     assert not kept.exists()
     parts.forget_parts(kept)
-
-
-@pytest.mark.parametrize("recipe", ["paper", "ternary"])
-def test_other_recipes_keep_nothing(tmp_path, recipe, tiny):
-    lil.fit(
-        tiny,
-        recipe=recipe,
-        hidden_features=16,
-        hidden_layers=1,
-        max_iterations=2,
-        certify=False,
-        resume_dir=tmp_path / "parts",
-    )
-    assert not (tmp_path / "parts").exists()
