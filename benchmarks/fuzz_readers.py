@@ -4,8 +4,9 @@
 
 Small files of each format are damaged, as bytes and piece by piece (`layouts.py`), and given to the
 reader of that format. What must not happen: another exception than `InputError`, the end of the
-process, more than 2 seconds, more than 1 GiB of memory, or a file left behind. The mutation of a
-number is the same in every run with the same seed.
+process, more than 2 seconds, more than 1 GiB of memory, or a file left behind. Signals may have
+2^22 pixels or samples, so that what a large but honest one takes is not taken for a fault. The
+mutation of a number is the same in every run with the same seed.
 
 With ``--output FILE`` the counts are written down, with the commit of each reader. A later run with
 the same seed and commit goes on from them. ``--keep FOLDER`` keeps the files that were read badly.
@@ -50,6 +51,7 @@ PATIENCE = 60.0  # seconds without a sign of life, on a busy machine
 REPORT_EVERY = 200  # mutations
 MOST_SENTENCES = 60  # of a reader in the record
 MOST_FAULTS = 20
+MAX_PIXELS = 2**22
 SMALL_SIGNAL = 4096  # samples that a network is asked for
 WORDS = 9  # of a sentence that tell its kind
 FAULTS = ("traceback", "crash", "slow", "memory", "left behind")
@@ -97,13 +99,13 @@ class Tally:
 def _read_picture(path: Path, page: int | None) -> object:
     from lossless_inr_lite.signals import load_image
 
-    return load_image(path, page=page)
+    return load_image(path, max_pixels=MAX_PIXELS, page=page)
 
 
 def _read_sound(path: Path, page: int | None) -> object:
     from lossless_inr_lite.signals import load_audio
 
-    return load_audio(path)
+    return load_audio(path, max_samples=MAX_PIXELS)
 
 
 def _read_network(path: Path, page: int | None) -> object:
@@ -449,7 +451,7 @@ def _record_to_go_on(output: Path | None, seed: int) -> dict[str, Any]:
         "schema_version": records.SCHEMA_VERSION,
         "experiment": "fuzz_readers",
         "environment": records.environment(),
-        "facts": {"seed": seed, "readers": readers},
+        "facts": {"seed": seed, "max_pixels": MAX_PIXELS, "readers": readers},
         "fits": {},
     }
 
