@@ -17,7 +17,7 @@ import torch
 import lossless_inr_lite as lil
 from lossless_inr_lite.training import state as state_module
 from lossless_inr_lite.training.fit import forget_parts
-from lossless_inr_lite.training.parts import MARK, STATE_NAME
+from lossless_inr_lite.training.parts import CHECKSUM, MARK, STATE_NAME, sealed
 
 SMALL = {"hidden_features": 16, "hidden_layers": 2, "certify": False, "progress": False}
 
@@ -107,14 +107,16 @@ def damaged(data: bytes) -> dict[str, bytes]:
     length = int.from_bytes(data[:8], "little")
     metadata = json.loads(data[8 : 8 + length])["__metadata__"]
     described = json.loads(metadata[MARK])
-    honest = {**described, "sha256": state_module.sha256_of_tensors(with_less)}
+    other_costs = {**described, "costs": {**described["costs"], "iterations": 900}}
+    del described[CHECKSUM]
     return {
         "a flipped bit": bytes(flipped),
         "a cut": data[: len(data) // 2],
         "nothing": b"",
         "another format": b"\x89PNG" * 100,
         "no mark": safetensors.torch.save(tensors, {}),
-        "a missing tensor": safetensors.torch.save(with_less, {MARK: json.dumps(honest)}),
+        "a missing tensor": sealed(with_less, described),
+        "other costs": safetensors.torch.save(tensors, {MARK: json.dumps(other_costs)}),
     }
 
 
@@ -201,7 +203,7 @@ def test_writing_takes_a_small_share_of_the_time(tmp_path, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])
     monkeypatch.setattr(
-        state_module.safetensors.torch, "save", lambda *_: now.__setitem__(0, now[0] + 5.0) or b""
+        safetensors.torch, "save", lambda *_: now.__setitem__(0, now[0] + 5.0) or b""
     )
     written = []
 

@@ -278,6 +278,14 @@ def change_weights(data):
     return safetensors.torch.save(tensors, metadata)
 
 
+def change_costs(data):
+    """The same weights, and more iterations than they took."""
+    length = int.from_bytes(data[:8], "little")
+    described = json.loads(json.loads(data[8 : 8 + length])["__metadata__"][parts.MARK])
+    described["costs"]["iterations"] += 800
+    return safetensors.torch.save(safetensors.torch.load(data), {parts.MARK: json.dumps(described)})
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -290,6 +298,7 @@ def change_weights(data):
         lambda data: data.replace(parts.MARK.encode(), b"x" * len(parts.MARK)),
         lambda data: data.replace(b"seconds", b"xeconds"),
         change_weights,
+        change_costs,
     ],
 )
 def test_damaged_files_are_done_again(kept, picture, monkeypatch, damage):

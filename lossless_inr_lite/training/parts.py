@@ -31,6 +31,9 @@ VERSION = 1
 """To be raised whenever a change of the code makes the same seed end with other weights."""
 
 WEIGHTS = "weights"
+CHECKSUM = "sha256"
+"""The key of the checksum of the weights and of the rest of the description."""
+
 MOST_TEXT = 65_536
 """Bytes that a file may spend on anything but weights."""
 
@@ -77,10 +80,8 @@ class PartsFolder:
             "number": number,
             "tiles": tiles,
             "costs": asdict(batch.costs),
-            "sha256_weights": sha256_of_tensors({WEIGHTS: weights}),
         }
-        metadata = {MARK: json.dumps(described)}
-        keep_if_possible(self.path(number), safetensors.torch.save({WEIGHTS: weights}, metadata))
+        keep_if_possible(self.path(number), sealed({WEIGHTS: weights}, described))
 
     def read(self, number: int, tiles: list[int], num_weights: int) -> FinishedBatch | None:
         """Return a batch of `num_weights` weights per tile that was finished earlier.
@@ -90,15 +91,13 @@ class PartsFolder:
         path = self.path(number)
         limit = 4 * len(tiles) * num_weights + MOST_TEXT
         try:
-            data = read_bytes(path, limit)
-            described = read_description(data)
-            weights = safetensors.torch.load(data)[WEIGHTS]
+            described, tensors = opened(read_bytes(path, limit))
+            weights = tensors[WEIGHTS]
             costs = Costs(**described["costs"])
             belongs = (described["fit"], described["number"], described["tiles"])
-            sha256 = described["sha256_weights"]
         except (InputError, SafetensorError, ValueError, KeyError, TypeError, RecursionError):
             return None
-        if belongs != (self.fit, number, tiles) or sha256 != sha256_of_tensors({WEIGHTS: weights}):
+        if belongs != (self.fit, number, tiles):
             return None
         if weights.dtype != torch.float32 or weights.shape != (len(tiles), num_weights):
             return None
@@ -176,9 +175,28 @@ def read_description(data: bytes) -> dict[str, Any]:
     return described
 
 
-def sha256_of_tensors(tensors: Mapping[str, Tensor]) -> str:
-    """The checksum of tensors on the CPU, in the order of their names."""
-    digest = hashlib.sha256()
+def sealed(tensors: Mapping[str, Tensor], described: Mapping[str, Any]) -> bytes:
+    """The file of tensors on the CPU and their description, with a checksum of both."""
+    whole = {**described, CHECKSUM: _sha256(tensors, described)}
+    return safetensors.torch.save(dict(tensors), {MARK: json.dumps(whole)})
+
+
+def opened(data: bytes) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The description and the tensors of a file of `sealed`.
+
+    Raises ValueError, KeyError, TypeError, RecursionError or SafetensorError when it is none, or
+    not whole.
+    """
+    described = read_description(data)
+    checksum = described.pop(CHECKSUM)
+    tensors = safetensors.torch.load(data)
+    if checksum != _sha256(tensors, described):
+        raise ValueError("the file does not match its checksum")
+    return described, tensors
+
+
+def _sha256(tensors: Mapping[str, Tensor], described: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
     for name in sorted(tensors):
         digest.update(tensors[name].numpy().tobytes())
     return digest.hexdigest()

@@ -6,7 +6,6 @@ weights so far, the history, what the recipe remembers beside that, and the desc
 never stopped, on the same device and with the same number of threads.
 """
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors.torch
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
@@ -24,12 +22,11 @@ from lossless_inr_lite.errors import InputError
 from lossless_inr_lite.files import check_writable, read_bytes
 from lossless_inr_lite.history import Entry
 from lossless_inr_lite.training.parts import (
-    MARK,
     STATE_NAME,
     description_of_fit,
     keep_if_possible,
-    read_description,
-    sha256_of_tensors,
+    opened,
+    sealed,
 )
 from lossless_inr_lite.training.run import Costs, NamedWeights, Run
 
@@ -91,13 +88,8 @@ class StateFile:
             tensors |= _prefixed(BEST, run.best[1])
         costs = {**asdict(run.spent), "seconds": run.seconds}
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        described = {
-            "fit": self.fit,
-            "costs": costs,
-            "best": best_entry,
-            "sha256": sha256_of_tensors(tensors),
-        }
-        keep_if_possible(self.path, safetensors.torch.save(tensors, {MARK: json.dumps(described)}))
+        described = {"fit": self.fit, "costs": costs, "best": best_entry}
+        keep_if_possible(self.path, sealed(tensors, described))
         ended = time.perf_counter()
         self.next_writing = ended + max(WRITE_EVERY, (ended - began) / WRITING_SHARE)
 
@@ -136,12 +128,8 @@ class StateFile:
     def _load(self) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
         """The description and the tensors of a whole file of this very fit."""
         try:
-            data = read_bytes(self.path, MOST_BYTES)
-            described = read_description(data)
+            described, tensors = opened(read_bytes(self.path, MOST_BYTES))
             if described["fit"] != self.fit:
-                return None
-            tensors = safetensors.torch.load(data)
-            if described["sha256"] != sha256_of_tensors(tensors):
                 return None
         except (InputError, SafetensorError, ValueError, KeyError, TypeError, RecursionError):
             return None
