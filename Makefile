@@ -9,16 +9,19 @@ READY := $(VENV)/.ready
 BENCH ?=
 FUZZ ?=
 DIR ?=
+SETS ?=
+TO ?=
 # Percent of the package's lines that the tests run: what was reached.
 COVERAGE := 88
 
 .PHONY: help book test lint run check-gpu bench bench-seeds bench-sound bench-ternary records clean \
-	bench-depth conformance fuzz
+	bench-depth conformance fuzz data
 
 help:
 	@echo "make book [PROFILE=lite]          build the HTML book at _build/html/index.html"
 	@echo "make test                         run the tests"
 	@echo "make run PROFILE=... [NOTEBOOKS=] run notebooks through papermill into _build/runs/PROFILE"
+	@echo "make data SETS='kodak' [TO=DIR]    fetch data sets of the paper; without SETS, list them"
 	@echo "make check-gpu                    a paper-profile fit on CUDA, certified there and on the CPU"
 	@echo "make bench [BENCH='--signals DIR'] PAPER against FAST, alternately in one run, with ratios"
 	@echo "make bench-seeds BENCH='...'      FAST over seeds and pictures, with its failures"
@@ -52,6 +55,9 @@ lint: $(READY)
 
 run: $(READY)
 	$(BIN)/python -m lossless_inr_lite.batch --profile $(PROFILE) $(NOTEBOOKS)
+
+data: $(READY)
+	$(BIN)/python -m lossless_inr_lite.companion.data $(if $(SETS),fetch $(SETS) $(if $(TO),--to "$(TO)"),list)
 
 check-gpu: $(READY)
 	$(BIN)/python workflow/check_gpu.py
