@@ -560,8 +560,18 @@ def test_what_a_killed_run_left_is_made_anew(small, tmp_path):
     ready = tmp_path / "data" / ".fetch-small" / "ready"
     ready.mkdir(parents=True)
     (ready / "small1.png").write_bytes(b"half")
+    (ready.parent / "tmpabc").write_bytes(b"of pooch")
     fetch(small, tmp_path / "data", Origin(), BRISK)
     assert names_below(tmp_path / "data")[0] == "small"
+
+
+def test_what_a_run_left_that_was_killed_at_its_end_goes(known, tmp_path):
+    target = tmp_path / "data"
+    fetch(known, target, Origin(), BRISK)
+    (target / ".fetch-small").mkdir()
+    (target / ".fetch-small" / "small1.png").write_bytes(b"left")
+    assert data.main(["fetch", "small", "--to", str(target)]) == 0
+    assert names_below(target)[0] == "small"
 
 
 # Archives ----------------------------------------------------------------------------------------

@@ -18,12 +18,13 @@ import shutil
 import sys
 import urllib.parse
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from lossless_inr_lite.companion.data_checks import check_folder, members
 from lossless_inr_lite.companion.data_sets import DataSet, SourceFile, data_set, data_sets
-from lossless_inr_lite.companion.downloads import Patience, download
+from lossless_inr_lite.companion.downloads import PART, Patience, download
 from lossless_inr_lite.companion.locks import FolderLock
 from lossless_inr_lite.companion.unpacking import unpack
 from lossless_inr_lite.errors import InputError, OutputError
@@ -159,6 +160,7 @@ def _fetch_command(options: argparse.Namespace) -> int:
         place = target / one.name
         if os.path.lexists(place):
             check_there(one, place)
+            _forget_staging(one, target)
             print(f"{place} is there, and whole: nothing to do")
             continue
         print("\n".join([*_facts(one), f"  to: {place}"]), flush=True)
@@ -220,8 +222,8 @@ def _fetch_into(
 ) -> Path:
     """Do `fetch` in a folder in which nobody else works."""
     ready = staging / "ready"
-    if ready.exists():  # a run that was killed
-        shutil.rmtree(ready)
+    names = [file.name for file in chosen.files]
+    _tidy(staging, [*names, *(PART + name for name in names)])  # after a run that was killed
     found = _found(chosen, origin)
     _check_disk(chosen, staging, origin)
     ready.mkdir()
@@ -243,11 +245,33 @@ def _fetch_into(
         os.rename(ready, place)
     finally:
         shutil.rmtree(ready, ignore_errors=True)
-    for file in chosen.files:
-        (staging / file.name).unlink(missing_ok=True)
+    _tidy(staging)
     print(f"{chosen.name}: {chosen.expected.text}: as expected, in {place}")
     print(f"{chosen.name}: {checked.text}")
     return place
+
+
+def _tidy(staging: Path, keep: Sequence[str] = ()) -> None:
+    """Remove what lies in a staging folder, but not its lock and what to keep."""
+    for path in staging.iterdir():
+        if path.name == LOCK or path.name in keep:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _forget_staging(chosen: DataSet, target: Path) -> None:
+    """Remove what a run left that was killed after its set had taken its place."""
+    staging = target / f"{STAGING}{chosen.name}"
+    if not staging.is_dir():
+        return
+    with suppress(InputError, OSError):  # another process works there, or it is protected
+        lock = FolderLock(staging, LOCK)
+        _tidy(staging)
+        lock.release()
+        staging.rmdir()
 
 
 def _found(chosen: DataSet, origin: Origin) -> dict[str, Path]:
