@@ -321,6 +321,13 @@ def test_a_stopped_fetch_says_so(known, tmp_path, monkeypatch, capsys):
     assert not list(target.rglob("ready"))
 
 
+def test_without_a_checkout_there_is_no_table(known, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(data_sets, "SOURCES", tmp_path / "nowhere.json")
+    data_sets.data_sets.cache_clear()
+    assert data.main(["list"]) == 2
+    assert "cannot read" in capsys.readouterr().err
+
+
 def test_the_list_shows_all(known, capsys):
     assert data.main(["list"]) == 0
     out = capsys.readouterr().out

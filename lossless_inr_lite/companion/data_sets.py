@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from lossless_inr_lite.companion.paths import ROOT
 from lossless_inr_lite.errors import check_choice
+from lossless_inr_lite.files import read_bytes
 
 SOURCES = ROOT / "data" / "sources.json"
 
@@ -121,8 +122,11 @@ class DataSet(Entry):
 
 @cache
 def data_sets() -> dict[str, DataSet]:
-    """Every data set of data/sources.json by its name."""
-    table: dict[str, Any] = json.loads(SOURCES.read_text(encoding="utf-8"))["sets"]
+    """Every data set of data/sources.json by its name.
+
+    Raises InputError outside a checkout, where that file is not.
+    """
+    table: dict[str, Any] = json.loads(read_bytes(SOURCES))["sets"]
     return {name: DataSet(name=name, **fields) for name, fields in table.items()}
 
 
