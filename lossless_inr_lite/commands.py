@@ -239,8 +239,8 @@ def decode_command(network: Path, output: Path, force: bool) -> int:
     check_not_input(output, [network])
     model, header = read_model(network)
     spec = model.spec
-    if spec.sample_rate is not None and spec.subtype is not None:
-        left_out = check_audio_output(output, spec.subtype, spec.meaning)
+    if spec.sample_rate is not None:
+        left_out = check_audio_output(output, spec)
     else:
         left_out = check_image_output(output, spec)
     _check_is_replaced(output, lambda there: _same_facts(spec, there), force)

@@ -158,7 +158,7 @@ def test_sound_that_can_be_written_is_read_as_it_was(subtype, suffix, length, ch
     with folder() as here:
         path = here / f"x{suffix}"
         try:
-            check_audio_output(path, subtype)
+            check_audio_output(path, SignalSpec("x", samples.shape, num_bits, kind, rate, subtype))
         except InputError:
             return
         write_audio(path, samples, num_bits, rate, subtype)

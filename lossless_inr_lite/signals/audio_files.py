@@ -1,92 +1,69 @@
-"""Sound files in and out through libsndfile, in the samples and the subtype that the file has.
+"""Sound files in and out, in the samples and the subtype that the file has.
 
-soundfile, which brings libsndfile, is imported when it is first needed.
+The formats stand in `formats`, a module each. Here a file's first bytes, or the suffix of a file
+that is to be written, choose one of them.
 """
 
-import wave
-from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from lossless_inr_lite.errors import InputError, importing
-from lossless_inr_lite.files import replacing
+from lossless_inr_lite.errors import InputError
+from lossless_inr_lite.files import read_bytes, replacing
+from lossless_inr_lite.signals.formats import flac, wav
+from lossless_inr_lite.signals.formats.sound import SUBTYPES, Sound, SoundFormat, SoundSource
+from lossless_inr_lite.signals.formats.unread import sound_of
 from lossless_inr_lite.signals.meaning import PLAIN, Meaning, not_held
+from lossless_inr_lite.signals.signal import KINDS, SignalSpec
 
-if TYPE_CHECKING:
-    import soundfile
+__all__ = ["SUBTYPES", "check_audio_output", "is_sound", "read_audio", "write_audio"]
 
-SUFFIXES = (".wav", ".flac")
-# The fields of `Meaning` that a written file keeps.
-HOLDS: dict[str, frozenset[str]] = {".wav": frozenset(), ".flac": frozenset()}
-# The same, by the name of the format that was read.
-HELD: dict[str, frozenset[str]] = {"WAV": HOLDS[".wav"], "FLAC": HOLDS[".flac"]}
-UNKNOWN_LENGTH = 0xFFFFFFFF  # of a WAV file that was written as a stream
-
-
-class Subtype(NamedTuple):
-    """Bits a sample, and the type asked of libsndfile, which left-justifies integers in it."""
-
-    num_bits: int
-    dtype: Literal["int16", "int32", "float32"]
+FORMATS: tuple[SoundFormat, ...] = (wav.FORMAT, flac.FORMAT)
+READABLE = "WAV or FLAC"
+BY_SUFFIX = {form.suffix: form for form in FORMATS}
+SUFFIXES = tuple(BY_SUFFIX)
+# The fields of `Meaning` that a file can say, by the name of its format.
+HELD = {form.name: form.holds for form in FORMATS}
+# A tag at the start of a file (ID3v2): the last four of its first 10 bytes are its length.
+ID3_TAG = b"ID3"
+ID3_HEAD = 10
+ID3_FOOTER = 0x10  # the flag of another 10 bytes at its end
 
 
-SUBTYPES: dict[str, Subtype] = {
-    "PCM_U8": Subtype(8, "int16"),
-    "PCM_S8": Subtype(8, "int16"),
-    "PCM_16": Subtype(16, "int16"),
-    "PCM_24": Subtype(24, "int32"),
-    "PCM_32": Subtype(32, "int32"),
-    "FLOAT": Subtype(32, "float32"),
-}
-# Bytes a sample of what the standard library writes into WAV files.
-PLAIN_WAV_BYTES = {"PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4}
+def is_sound(data: bytes) -> bool:
+    """Whether bytes begin like sound, of a format that is read or of another one."""
+    return _format_of(_without_id3(data)) is not None or sound_of(data) is not None
 
 
-@dataclass(frozen=True)
-class Sound:
-    """What a file holds: samples (T, C), signed integers of `num_bits` or float32; rate in Hz.
-
-    `read_from` is the name of the format. `not_kept` names what else stands in the file.
-    """
-
-    samples: np.ndarray
-    num_bits: int
-    sample_rate: int
-    subtype: str
-    read_from: str
-    meaning: Meaning = PLAIN
-    not_kept: tuple[str, ...] = ()
+def read_audio(path: Path, max_samples: int) -> tuple[Sound, SoundFormat]:
+    """The sound in a file as it is, and the format of the file; see `decode_audio`."""
+    return decode_audio(path.name, read_bytes(path), max_samples)
 
 
-def read_audio(path: Path, max_samples: int) -> Sound:
-    """The samples of a WAV or FLAC file, as they are.
+def decode_audio(name: str, data: bytes, max_samples: int) -> tuple[Sound, SoundFormat]:
+    """The sound in the bytes of a WAV or FLAC file of that name, and the format of the file.
 
     Raises InputError for a file that is empty, broken, of another coding, or that declares more
     than `max_samples` samples over all channels.
     """
-    soundfile = _soundfile()
-    _check_kind(path)
+    if not data:
+        raise InputError(f"{name} is empty: {READABLE} is needed")
+    bare = _without_id3(data)
+    form = _format_of(bare)
+    if form is None:
+        kind = sound_of(bare) or sound_of(data)
+        what = f", but {kind}" if kind else ""
+        raise InputError(f"{name} is not a sound file that can be read{what}: {READABLE} is needed")
     try:
-        info = soundfile.info(str(path))
-        _check_header(path, info, max_samples)
-        _check_riff(path)
-        subtype = SUBTYPES[info.subtype]
-        samples: Any
-        samples, rate = soundfile.read(str(path), dtype=subtype.dtype, always_2d=True)
-    except (soundfile.LibsndfileError, RuntimeError) as error:
+        sound = form.read(SoundSource(name, bare, max_samples))
+    except InputError:
+        raise
+    except Exception as error:  # decoders raise many types; the user needs one sentence
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
-            f"{path.name} is not a sound file that can be read (WAV or FLAC): {error}"
+            f"{name} is broken or truncated and cannot be decoded: {reason}"
         ) from error
-    if len(samples) != info.frames:
-        raise InputError(
-            f"{path.name} is truncated: {info.frames} frames declared, {len(samples)} found"
-        )
-    if subtype.dtype != "float32":
-        samples >>= np.iinfo(subtype.dtype).bits - subtype.num_bits
-    return Sound(samples, subtype.num_bits, rate, info.subtype, info.format)
+    return sound, form
 
 
 def write_audio(
@@ -102,125 +79,49 @@ def write_audio(
     Raises InputError when the format cannot hold them.
     """
     path = Path(path)
-    check_audio_output(path, subtype, meaning)
-    if _only_plain_wav(path, subtype):
-        _write_plain_wav(path, samples, sample_rate, subtype)
-        return
-    soundfile = _soundfile()
-    dtype = SUBTYPES[subtype].dtype
-    typed = samples.astype(dtype)
-    if dtype != "float32":
-        typed <<= np.iinfo(dtype).bits - num_bits
+    kind = KINDS[samples.dtype.kind]
+    spec = SignalSpec(path.name, samples.shape, num_bits, kind, sample_rate, subtype, meaning)
+    check_audio_output(path, spec)
+    data = BY_SUFFIX[path.suffix.lower()].to_bytes(samples, spec)
     with replacing(path) as temporary:
-        try:
-            soundfile.write(str(temporary), typed, sample_rate, subtype)
-        except (soundfile.LibsndfileError, RuntimeError) as error:
-            raise InputError(
-                f"{path.name} cannot hold {samples.shape[1]} channels at {sample_rate} Hz: use .wav"
-            ) from error
+        temporary.write_bytes(data)
 
 
-def check_audio_output(path: Path, subtype: str, meaning: Meaning = PLAIN) -> tuple[str, ...]:
-    """Raise InputError when a sound of that subtype cannot be written under that suffix.
+def check_audio_output(path: Path, spec: SignalSpec) -> tuple[str, ...]:
+    """Raise InputError when such a sound cannot be written under that suffix.
 
     Returns what of its meaning the format cannot hold, a phrase each.
     """
-    if path.suffix.lower() not in SUFFIXES:
+    form = BY_SUFFIX.get(path.suffix.lower())
+    if form is None:
         raise InputError(
             f"cannot write sound as {path.name!r}: allowed suffixes are {', '.join(SUFFIXES)}"
         )
-    left_out = not_held(path.name, meaning, HOLDS[path.suffix.lower()])
-    if _only_plain_wav(path, subtype):
-        return left_out
-    container = path.suffix[1:].upper()
-    if not _soundfile().check_format(container, subtype):
-        other = ".wav" if container == "FLAC" else ".flac"
-        raise InputError(f"{container} cannot hold {subtype} sound: use {other}")
-    return left_out
+    form.check(path.name, spec)
+    return not_held(path.name, spec.meaning, form.holds)
 
 
-def _soundfile() -> ModuleType:
-    """The package that reads and writes sound, imported when it is first needed."""
-    with importing("soundfile", "reading and writing sound"):
-        import soundfile
-    return soundfile
+def _format_of(data: bytes) -> SoundFormat | None:
+    """The format by a file's first bytes; suffixes are not trusted."""
+    return next((form for form in FORMATS if form.is_one(data)), None)
 
 
-def _only_plain_wav(path: Path, subtype: str) -> bool:
-    """Whether soundfile is missing, and the standard library can write the file in its place.
-
-    So a recording that was saved as integers can be restored with numpy alone.
-    """
-    try:
-        _soundfile()
-    except InputError:
-        return path.suffix.lower() == ".wav" and subtype in PLAIN_WAV_BYTES
-    return False
-
-
-def _write_plain_wav(path: Path, samples: np.ndarray, sample_rate: int, subtype: str) -> None:
-    width = PLAIN_WAV_BYTES[subtype]
-    integers = samples.astype("<i4")
-    if subtype == "PCM_U8":
-        integers += 128  # the only unsigned one
-    lowest_bytes = np.ascontiguousarray(integers).view(np.uint8).reshape(*samples.shape, 4)
-    with replacing(path) as temporary, wave.open(str(temporary), "wb") as file:
-        file.setnchannels(samples.shape[1])
-        file.setsampwidth(width)
-        file.setframerate(sample_rate)
-        file.writeframes(lowest_bytes[..., :width].tobytes())
+def _without_id3(data: bytes) -> bytes:
+    """The bytes behind the tags at the start of a file."""
+    start = 0
+    while data[start : start + len(ID3_TAG)] == ID3_TAG:
+        head = data[start : start + ID3_HEAD]
+        if len(head) < ID3_HEAD:
+            break
+        start += ID3_HEAD + _syncsafe(head[6:])
+        if head[5] & ID3_FOOTER:
+            start += ID3_HEAD
+    return data[start:] if start else data
 
 
-def _check_kind(path: Path) -> None:
-    """Raise InputError unless the first bytes are RIFF's or FLAC's.
-
-    libsndfile reads other containers too, but does not notice when they are cut off.
-    """
-    try:
-        with open(path, "rb") as file:
-            start = file.read(4)
-    except OSError as error:
-        raise InputError(f"{path.name} cannot be read: {error.strerror}") from error
-    if start not in (b"RIFF", b"fLaC"):
-        raise InputError(
-            f"{path.name} is not a sound file that can be read: WAV (RIFF) or FLAC is needed"
-        )
-
-
-def _check_riff(path: Path) -> None:
-    """Raise InputError when a WAV file ends before the samples that it declares.
-
-    libsndfile would return what is there without a word.
-    """
-    size = path.stat().st_size
-    with open(path, "rb") as file:
-        if file.read(4) != b"RIFF":
-            return
-        position = 12  # behind RIFF, the length, and WAVE
-        while position + 8 <= size:
-            file.seek(position)
-            kind = file.read(4)
-            length = int.from_bytes(file.read(4), "little")
-            start = position + 8
-            if kind == b"data":
-                if length != UNKNOWN_LENGTH and start + length > size:
-                    raise InputError(
-                        f"{path.name} is truncated: {length} bytes of samples declared, "
-                        f"{size - start} found"
-                    )
-                return
-            position = start + length + length % 2
-
-
-def _check_header(path: Path, info: "soundfile._SoundFileInfo", max_samples: int) -> None:
-    if info.subtype not in SUBTYPES:
-        raise InputError(
-            f"{path.name} is coded as {info.subtype}: allowed are {', '.join(SUBTYPES)}"
-        )
-    if info.frames == 0:
-        raise InputError(f"{path.name} holds no samples")
-    if info.frames * info.channels > max_samples:
-        raise InputError(
-            f"{path.name} declares {info.frames} frames of {info.channels} channels, more than "
-            f"the {max_samples} samples that are allowed: raise --max-pixels if you trust the file"
-        )
+def _syncsafe(digits: bytes) -> int:
+    """A number of which every byte carries 7 bits."""
+    number = 0
+    for digit in digits:
+        number = number << 7 | digit & 0x7F
+    return number

@@ -33,10 +33,22 @@ WRITABLE = tuple(BY_SUFFIX)
 HELD = {form.name: form.holds for form in FORMATS}
 
 
+def is_picture(data: bytes) -> bool:
+    """Whether bytes begin like a picture of a format that is read."""
+    return _format_of(data) is not None
+
+
 def read_image(
     path: Path, max_pixels: int, size: int | None = None, page: int | None = None
 ) -> tuple[Picture, PictureFormat]:
-    """The picture in a file, samples (H, W, C), and the format of the file.
+    """The picture in a file, and the format of the file; see `decode_image`."""
+    return decode_image(path.name, read_bytes(path), max_pixels, size, page)
+
+
+def decode_image(
+    name: str, data: bytes, max_pixels: int, size: int | None = None, page: int | None = None
+) -> tuple[Picture, PictureFormat]:
+    """The picture in the bytes of a file, samples (H, W, C), and the format of the file.
 
     Palettes become their colours; grey stays one channel; alpha is kept. `page` is the number of
     the picture in a file with several, from 0.
@@ -44,20 +56,19 @@ def read_image(
     Raises InputError for anything that is not a whole picture of a known kind, that declares more
     than `max_pixels` pixels or less than `size` a side, or holds several when `page` is None.
     """
-    data = read_bytes(path)
     if not data:
-        raise InputError(f"{path.name} is empty: {READABLE} is needed")
+        raise InputError(f"{name} is empty: {READABLE} is needed")
     form = _format_of(data)
     if form is None:
-        raise InputError(f"{path.name} is {refusal(data)}: {READABLE} is needed")
+        raise InputError(f"{name} is {refusal(data)}: {READABLE} is needed")
     try:
-        picture = form.read(Source(path.name, data, max_pixels, size, page))
+        picture = form.read(Source(name, data, max_pixels, size, page))
     except InputError:
         raise
     except Exception as error:  # decoders raise many types; the user needs one sentence
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
-            f"{path.name} is broken or truncated and cannot be decoded: {reason}"
+            f"{name} is broken or truncated and cannot be decoded: {reason}"
         ) from error
     return picture, form
 

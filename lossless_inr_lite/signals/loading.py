@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from lossless_inr_lite.errors import InputError
-from lossless_inr_lite.files import portable_name
+from lossless_inr_lite.files import portable_name, read_bytes
 from lossless_inr_lite.signals import audio_files, image_files
 from lossless_inr_lite.signals.embedded import embedded_path
 from lossless_inr_lite.signals.meaning import NEEDED, Meaning, left_out
@@ -28,9 +28,22 @@ def load_image(
     smaller than `size`, of another depth, or of several pictures when `page` is None.
     """
     path = embedded_path(source)
+    return _picture(source, path, read_bytes(path), size, num_bits, max_pixels, page)
+
+
+def _picture(
+    source: str | Path,
+    path: Path,
+    data: bytes,
+    size: int | None,
+    num_bits: int | None,
+    max_pixels: int,
+    page: int | None,
+) -> Signal:
+    """The picture in the bytes of the file at `path`; see `load_image`."""
     if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
         raise InputError(f"size is {size!r}: allowed are integers from 1")
-    picture, form = image_files.read_image(path, max_pixels, size, page)
+    picture, form = image_files.decode_image(path.name, data, max_pixels, size, page)
     _check_depth(path, picture.num_bits, num_bits)
     samples = picture.samples
     if samples.ndim == 2:
@@ -62,7 +75,19 @@ def load_audio(
     another depth, a rate that does not divide the file's, and means of floats.
     """
     path = embedded_path(source)
-    sound = audio_files.read_audio(path, max_samples)
+    return _sound(source, path, read_bytes(path), num_bits, max_samples, sample_rate)
+
+
+def _sound(
+    source: str | Path,
+    path: Path,
+    data: bytes,
+    num_bits: int | None,
+    max_samples: int,
+    sample_rate: int | None = None,
+) -> Signal:
+    """The sound in the bytes of the file at `path`; see `load_audio`."""
+    sound, form = audio_files.decode_audio(path.name, data, max_samples)
     _check_depth(path, sound.num_bits, num_bits)
     samples = sound.samples
     rate = sound.sample_rate
@@ -77,7 +102,7 @@ def load_audio(
         sound.subtype,
         sound.meaning,
         sound.not_kept,
-        sound.read_from,
+        form.name,
     )
 
 
@@ -88,17 +113,27 @@ def load_signal(
     max_pixels: int = MAX_SAMPLES,
     page: int | None = None,
 ) -> Signal:
-    """`load_audio` for WAV and FLAC files, `load_image` for everything else.
+    """`load_audio` for a file that begins like sound, `load_image` for everything else.
 
+    The suffix does not matter, unless the file is of no known kind: then it tells what was meant.
     Raises InputError as these do, and for a `size` or a `page` of sound.
     """
-    if embedded_path(source).suffix.lower() not in audio_files.SUFFIXES:
-        return load_image(source, size, num_bits, max_pixels, page)
+    path = embedded_path(source)
+    data = read_bytes(path)
+    if not _is_sound(path, data):
+        return _picture(source, path, data, size, num_bits, max_pixels, page)
     if size is not None:
         raise InputError(f"size is for pictures, and {Path(source).name} is sound: leave size out")
     if page is not None:
         raise InputError(f"page is for pictures, and {Path(source).name} is sound: leave page out")
-    return load_audio(source, num_bits, max_pixels)
+    return _sound(source, path, data, num_bits, max_pixels)
+
+
+def _is_sound(path: Path, data: bytes) -> bool:
+    """Whether a file is read, or refused, as sound."""
+    if audio_files.is_sound(data):
+        return True
+    return path.suffix.lower() in audio_files.SUFFIXES and not image_files.is_picture(data)
 
 
 def untold(meaning: Meaning, signal: Signal) -> dict[str, str]:

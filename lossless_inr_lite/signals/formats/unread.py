@@ -49,13 +49,46 @@ PICTURES = (
     Mark(b"n+1\0", "a NIfTI volume", 344),
     Mark(b"ni1\0", "a NIfTI volume", 344),
 )
+# Those of other kinds than WAV and FLAC.
+SOUNDS = (
+    Mark(b"AIFF", "an AIFF sound", 8),
+    Mark(b"AIFC", "an AIFF sound", 8),
+    Mark(b"8SVX", "a sound of 8 bits (8SVX)", 8),
+    Mark(b"caff", "a sound of Apple (CAF)"),
+    Mark(b"riff\x2e\x91\xcf\x11", "a sound of 64 bits of length (W64)"),
+    Mark(b".snd", "a sound of Sun (AU)"),
+    Mark(b"dns.", "a sound of Sun (AU)"),
+    Mark(b"OggS", "a sound or film (Ogg)"),
+    Mark(b"ftypM4A", "a sound (M4A)", 4),
+    Mark(b"ftypM4B", "a sound (M4A)", 4),
+    Mark(b"wvpk", "a WavPack sound"),
+    Mark(b"MAC ", "a Monkey's Audio sound (APE)"),
+    Mark(b"TTA1", "a True Audio sound (TTA)"),
+    Mark(b"TTA2", "a True Audio sound (TTA)"),
+    Mark(b"DSD ", "a sound of one bit (DSF)"),
+    Mark(b"FRM8", "a sound of one bit (DSDIFF)"),
+    Mark(b"MPCK", "a Musepack sound"),
+    Mark(b"MP+", "a Musepack sound"),
+    Mark(b"#!AMR", "a sound of a telephone (AMR)"),
+    Mark(b"#!SILK", "a sound of a telephone (SILK)"),
+    Mark(b"NIST_1A\n", "a SPHERE sound (NIST)"),
+    Mark(b"Creative Voice File", "a VOC sound"),
+    Mark(b"MThd", "notes for instruments (MIDI)"),
+    Mark(b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "a sound or film of Windows Media"),
+    Mark(b"ID3", "a sound (MP3), or one behind an ID3 tag"),
+    Mark(b"\xff\xfb", "an MP3 sound"),
+    Mark(b"\xff\xfa", "an MP3 sound"),
+    Mark(b"\xff\xf3", "an MP3 sound"),
+    Mark(b"\xff\xf2", "an MP3 sound"),
+    Mark(b"\xff\xf1", "an AAC sound"),
+    Mark(b"\xff\xf9", "an AAC sound"),
+)
 OTHERS = (
     Mark(b"WAVE", "a WAV sound", 8),
+    Mark(b"fLaC", "a FLAC sound"),
+    *SOUNDS,
     Mark(b"AVI ", "a film (AVI)", 8),
     Mark(b"ftyp", "a film or sound (MP4 and its kin)", 4),
-    Mark(b"fLaC", "a FLAC sound"),
-    Mark(b"ID3", "a sound (MP3), or one behind an ID3 tag"),
-    Mark(b"OggS", "a sound or film (Ogg)"),
     Mark(b"%PDF", "a PDF document"),
     Mark(b"%!PS", "a PostScript document"),
     Mark(b"SIMPLE  =", "a FITS file"),
@@ -76,6 +109,16 @@ OTHERS = (
 )
 BMP_PLACE_OF_ZEROS = 6
 START = 1024  # bytes that are looked at
+
+
+def sound_of(data: bytes) -> str | None:
+    """What kind of sound a file is that no reader of sound takes; None when it is none.
+
+    >>> sound_of(b"OggS")
+    'a sound or film (Ogg)'
+    """
+    start = data[:START]
+    return next((mark.what for mark in SOUNDS if start.startswith(mark.bytes, mark.place)), None)
 
 
 def refusal(data: bytes) -> str:
