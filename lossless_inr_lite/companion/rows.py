@@ -124,11 +124,7 @@ class RowCache:
 
     def path(self, key: RowKey) -> Path:
         """The file of a row, whether it is there or not."""
-        text = json.dumps(self._belongs_to(key), sort_keys=True)
-        digest = hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
-        # Nothing in a label may mean a folder.
-        label = re.sub(r"[^\w.+-]", "_", key.label)[:LABEL_LENGTH]
-        return self.folder / f"{label}.{digest}.json"
+        return self.folder / row_name(self._belongs_to(key))
 
     def read(self, key: RowKey) -> dict[str, Any] | None:
         """The row of that key with its `Origin` as "made"; None when there is none yet.
@@ -190,6 +186,15 @@ class RowCache:
     def _belongs_to(self, key: RowKey) -> dict[str, Any]:
         facts = json.loads(json.dumps(key.facts))
         return {"label": key.label, "facts": facts, "sha256": key.sha256, "code": self.code}
+
+
+def row_name(belongs_to: Mapping[str, Any]) -> str:
+    """The file's name of a row whose "key" this is; KeyError or TypeError when it is none."""
+    text = json.dumps(belongs_to, sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
+    # Nothing in a label may mean a folder.
+    label = re.sub(r"[^\w.+-]", "_", belongs_to["label"])[:LABEL_LENGTH]
+    return f"{label}.{digest}.json"
 
 
 @cache
