@@ -20,8 +20,8 @@ from lossless_inr_lite.commands import (
     decompress_command,
     expand_command,
     fit_command,
-    flush_output,
     info_command,
+    say,
     verify_command,
     warn,
 )
@@ -44,10 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options: dict[str, Any] = {}
     try:
-        try:
-            options = vars(_parser().parse_args(arguments))
-        finally:
-            flush_output()  # of --help and --version, which end the program
+        options = vars(_parser().parse_args(arguments))
         command = options.pop("command")
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
@@ -60,6 +57,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         warn(f"error: {_sentence(error)}")
         return BAD_INPUT
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose help and version end in an error where standard output takes none.
+
+    The usual one keeps such an error to itself.
+    """
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if file is not sys.stdout:
+            super()._print_message(message, file)
+            return
+        for line in message.splitlines():
+            say(line)
 
 
 def _show_warning(message: Warning | str, *_: object) -> None:
@@ -87,7 +98,7 @@ def _sentence(error: Exception) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m lossless_inr_lite", description=__doc__)
+    parser = _Parser(prog="python -m lossless_inr_lite", description=__doc__)
     parser.add_argument("--version", action="version", version=__version__)
     names = "fit|decode|verify|info|expand|compress|decompress"
     commands = parser.add_subparsers(required=True, metavar=names)
@@ -161,7 +172,7 @@ def _add_decode(commands: Any, parents: Sequence[argparse.ArgumentParser]) -> No
     command = _add(commands, "decode", decode_command, parents)
     command.add_argument("network", type=Path, metavar="IN.safetensors|IN.trits")
     command.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="OUT.png|tif|pgm|ppm|wav|flac"
+        "-o", "--output", type=Path, required=True, metavar="OUT.png|tif|pbm|pgm|ppm|pam|wav|flac"
     )
 
 
@@ -191,7 +202,9 @@ def _add_expand(commands: Any, parents: Sequence[argparse.ArgumentParser]) -> No
         "--method", default=DEFAULT_METHOD, metavar="|".join(METHODS), help=DEFAULT_METHOD
     )
     command.add_argument("--seed", type=int, default=0)
-    command.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.png|tif|pgm|ppm")
+    command.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT.png|tif|pbm|pgm|ppm|pam"
+    )
 
 
 def _add_compress(commands: Any, parents: Sequence[argparse.ArgumentParser]) -> None:

@@ -58,14 +58,6 @@ def warn(text: str) -> None:
         _print_line(text, sys.stderr)
 
 
-def flush_output() -> None:
-    """Send out what stands in the buffer of standard output. Raises OutputError as `say` does."""
-    try:
-        _flush(sys.stdout)
-    except OSError as error:
-        raise OutputError(f"cannot write to standard output: {reason_of(error)}") from error
-
-
 def _print_line(text: str, stream: TextIO | None) -> None:
     """Print a text as one line, with escapes for what cannot be shown.
 

@@ -474,6 +474,57 @@ def test_a_broken_animation_is_refused(tmp_path, rng):
         loaded(tmp_path, whole.replace(counts, other))
 
 
+# Without imagecodecs -----------------------------------------------------------------------------
+
+
+def pictures_of_every_kind(rng):
+    """Kind -> a PNG: each depth and colour type, with and without transparency, and frames."""
+    for colour, depths in {0: (1, 2, 4, 8), 2: (8,), 3: (1, 2, 4, 8), 4: (8,), 6: (8,)}.items():
+        for depth in depths:
+            samples = rng.integers(0, 2**depth, (5, 11, CHANNELS[colour]))
+            palette = chunk_bytes(b"PLTE", rng.bytes(3 * 2**depth))
+            side = [palette] if colour == 3 else []
+            yield f"{colour}, {depth} bits", png_of(samples, depth, colour, *side)
+            if colour in (0, 2):
+                said = samples[2, 3].astype(">u2").tobytes()
+            else:
+                said = rng.bytes(2**depth - 1)
+            if colour < 4:
+                side.append(chunk_bytes(b"tRNS", said))
+                yield f"{colour}, {depth} bits, transparent", png_of(samples, depth, colour, *side)
+    frames = [(noise(rng, 8, 4), 0, 0, 0, 0), (noise(rng, 8, 4, 3, 4), 2, 1, 0, 0)]
+    yield "frames", animation((5, 11), frames, 8, 6)
+
+
+def test_pillow_reads_the_same_up_to_8_bits(tmp_path, rng, monkeypatch):
+    kinds = dict(pictures_of_every_kind(rng))
+    assert len(kinds) == 21
+    pages = {kind: (0, 1) if kind == "frames" else (None,) for kind in kinds}
+    usual = [loaded(tmp_path, kinds[kind], page=page) for kind in kinds for page in pages[kind]]
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "imagecodecs", None)
+        again = [loaded(tmp_path, kinds[kind], page=page) for kind in kinds for page in pages[kind]]
+    assert [(one.spec, one.sha256) for one in again] == [(one.spec, one.sha256) for one in usual]
+
+
+def test_16_bits_need_imagecodecs_and_damage_is_refused(tmp_path, rng, monkeypatch):
+    deep = png_of(noise(rng, 16, 3), 16, 2)
+    picture = png_of(noise(rng, 8, 3, 40, 40), 8, 2)
+    monkeypatch.setitem(sys.modules, "imagecodecs", None)
+    with pytest.raises(InputError, match="16 bits needs the package imagecodecs"):
+        loaded(tmp_path, deep)
+    with pytest.raises(InputError, match="broken or truncated"):
+        loaded(tmp_path, shortened(picture))
+
+
+def shortened(picture):
+    """A PNG whose data end too soon, in chunks that are whole."""
+    start = picture.index(b"IDAT") + 4
+    half = (len(picture) - start) // 2
+    data = chunk_bytes(b"IDAT", picture[start : start + half])
+    return picture[: start - 8] + data + chunk_bytes(b"IEND", b"")
+
+
 # The cases ---------------------------------------------------------------------------------------
 
 

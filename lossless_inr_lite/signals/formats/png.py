@@ -1,9 +1,10 @@
 """PNG, through imagecodecs: imageio and Pillow silently return 8 bits for colour of 16 bits.
 
-A plain writer of our own stands in where imagecodecs is not installed: a picture that was
-compressed without loss can be restored with numpy and an entropy coder alone, and its file should
-not need more; and for grey of 1, 2 and 4 bits, which imagecodecs does not write. The format is the
-PNG specification (W3C, third edition, 2025); `png_chunks` and `apng` read what is not samples.
+Where imagecodecs is not installed, Pillow reads what has up to 8 bits, and a plain writer of our
+own writes: a picture that was compressed without loss can be restored with numpy and an entropy
+coder alone, and its file should not need more. That writer also writes grey of 1, 2 and 4 bits,
+which imagecodecs does not. The format is the PNG specification (W3C, third edition, 2025);
+`png_chunks` and `apng` read what is not samples.
 """
 
 import struct
@@ -14,9 +15,12 @@ import numpy as np
 from lossless_inr_lite.errors import InputError, importing
 from lossless_inr_lite.signals.formats.apng import animation_of, shown
 from lossless_inr_lite.signals.formats.picture import Picture, PictureFormat, Source
+from lossless_inr_lite.signals.formats.pillow import opened
 from lossless_inr_lite.signals.formats.png_chunks import (
+    COLOUR,
     GREY,
     HEADER,
+    PALETTE,
     SIGNATURE,
     PngFile,
     chunk_bytes,
@@ -50,7 +54,7 @@ def read_png(source: Source) -> Picture:
     animation = animation_of(file)
     page = source.chosen_page(animation.num_pictures, animation.what)
     if page == 0:
-        samples = _decoded(file.name, file.picture(file.width, file.height, file.bodies(b"IDAT")))
+        samples = _decoded(file, file.picture(file.width, file.height, file.bodies(b"IDAT")))
     else:
         last = page if animation.begins_with_default else page - 1
         samples = _animated(file, last)
@@ -119,19 +123,42 @@ def png_bytes(samples: np.ndarray, num_bits: int | None = None, side: bytes = b"
     return SIGNATURE + b"".join(chunks)
 
 
-def _decoded(name: str, data: bytes) -> np.ndarray:
-    """The samples (H, W, C) of a PNG file."""
-    with importing("imagecodecs", f"{name}: reading PNG"):
-        import imagecodecs
+def _decoded(file: PngFile, data: bytes) -> np.ndarray:
+    """The samples (H, W, C) in a PNG of one picture, which is one of `file`.
+
+    Grey of 1, 2 and 4 bits is stretched to 8.
+    """
+    try:
+        with importing("imagecodecs", f"{file.name}: reading PNG of 16 bits"):
+            import imagecodecs
+    except InputError:
+        if file.depth == 16:
+            raise
+        return _decoded_by_pillow(file, data)
     samples = imagecodecs.png_decode(data)
     return samples[..., None] if samples.ndim == 2 else samples
+
+
+def _decoded_by_pillow(file: PngFile, data: bytes) -> np.ndarray:
+    """The same as imagecodecs decodes, for a depth of up to 8 bits."""
+    with opened(Source(file.name, data, file.width * file.height), "PNG") as picture:
+        if file.colour == PALETTE:
+            return np.array(picture.convert("RGBA" if file.transparency else "RGB"))
+        samples = np.array(picture.convert("L") if picture.mode == "1" else picture)
+    if samples.ndim == 2:
+        samples = samples[..., None]
+    if file.colour not in (GREY, COLOUR) or not file.transparency:
+        return samples
+    transparent = np.frombuffer(file.transparency, ">u2")
+    is_opaque = np.any(samples >> (8 - file.depth) != transparent, axis=-1, keepdims=True)
+    return np.concatenate([samples, np.uint8(255) * is_opaque.astype(np.uint8)], axis=-1)
 
 
 def _animated(file: PngFile, last: int) -> np.ndarray:
     """The samples (H, W, C) that are seen in the frame `last`, without alpha where none is seen."""
 
     def decode(data: bytes) -> np.ndarray:
-        samples = _decoded(file.name, data)
+        samples = _decoded(file, data)
         if samples.shape[-1] in (2, 4):
             return samples
         opaque = np.full_like(samples[..., :1], np.iinfo(samples.dtype).max)
