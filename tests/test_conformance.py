@@ -4,12 +4,14 @@ import importlib
 import json
 import os
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from test_formats_flac import flac, noise
 
 from lossless_inr_lite.companion.paths import ROOT
-from lossless_inr_lite.signals import load_image
+from lossless_inr_lite.signals import load_image, load_signal
 from lossless_inr_lite.signals.image_files import write_image
 
 GREY = np.arange(63, dtype=np.uint8).reshape(7, 9, 1)
@@ -113,6 +115,19 @@ def test_witnesses_agree_on_the_files_that_fuzzing_starts_from(module, tmp_path,
         results.append(conformance.examine(path).result)
     assert results.count("right") >= len(results) // 2
     assert set(results) <= {"right", "refused", "unchecked"}
+
+
+@pytest.mark.parametrize("num_bits", [8, 12, 16, 20, 24, 32])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_the_md5_of_a_flac_is_that_of_its_own_depth(module, tmp_path, num_bits, channels):
+    samples = noise(num_bits, channels)
+    path = tmp_path / "x.flac"
+    path.write_bytes(flac(samples, num_bits))
+    conformance = module("conformance")
+    assert conformance.examine(path).confirmed_by == ("MD5",)
+    signal = load_signal(path)
+    other = replace(signal, samples=signal.samples ^ signal.samples.dtype.type(1 << 4))
+    assert [one.agrees for one in module("witnesses").testimonies(path, None, other)] == [False]
 
 
 class Fatal:

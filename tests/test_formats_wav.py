@@ -212,6 +212,14 @@ def test_an_odd_number_of_bytes_and_its_filler(loaded):
         assert signal.not_kept == ()
 
 
+@pytest.mark.parametrize("behind", [b"", chunk(b"id3 ", b"ID3\4")])
+def test_a_tag_in_front_is_told_once(loaded, behind):
+    tag = b"ID3\4\0\0\0\0\0\7" + bytes(7)
+    signal = loaded(tag + riff(chunk(b"fmt ", fmt()), chunk(b"data", SAMPLES.tobytes()), behind))
+    assert np.array_equal(signal.samples, SAMPLES)
+    assert signal.not_kept == ("an ID3 tag",)
+
+
 def test_bytes_behind_the_end_are_told(loaded):
     assert loaded(riff(*PLAIN) + b"\xff" * 37).not_kept == ("37 bytes behind its end",)
 

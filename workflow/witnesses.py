@@ -493,8 +493,11 @@ def _of_flac(data: bytes, signal: Signal) -> Iterator[Testimony]:
     stored = data[8 + 18 : 8 + 34]
     if data[4] & 127 or not any(stored):
         return
-    width = -(-signal.num_bits // 8)
-    little_endian = np.ascontiguousarray(signal.samples, "<i4").view(np.uint8)
+    declared_bits = (int.from_bytes(data[20:22]) >> 4 & 31) + 1
+    # Depths between whole bytes are read into the upper bits of the next larger one.
+    lowest = signal.samples.astype("<i4") >> signal.num_bits - declared_bits
+    width = -(-declared_bits // 8)
+    little_endian = np.ascontiguousarray(lowest).view(np.uint8)
     packed = little_endian.reshape(-1, 4)[:, :width].tobytes()
     yield Testimony("MD5", hashlib.md5(packed).digest() == stored)
 

@@ -4,6 +4,7 @@ The formats stand in `formats`, a module each. Here a file's first bytes, or the
 that is to be written, choose one of them.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ HELD = {form.name: form.holds for form in FORMATS}
 # A tag at the start of a file (ID3v2): the last four of its first 10 bytes are its length.
 ID3_TAG = b"ID3"
 ID3_HEAD = 10
+AN_ID3_TAG = "an ID3 tag"
 ID3_FOOTER = 0x10  # the flag of another 10 bytes at its end
 
 
@@ -63,6 +65,8 @@ def decode_audio(name: str, data: bytes, max_samples: int) -> tuple[Sound, Sound
         raise InputError(
             f"{name} is broken or truncated and cannot be decoded: {reason}"
         ) from error
+    if len(bare) < len(data) and AN_ID3_TAG not in sound.not_kept:
+        sound = replace(sound, not_kept=(AN_ID3_TAG, *sound.not_kept))
     return sound, form
 
 
