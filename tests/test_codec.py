@@ -182,7 +182,7 @@ def test_level_0_learns_what_repeats(monkeypatch):
     data = encode([stripes], level=0)
     assert parse(data).parts[0].header.level == 0
     assert same(decode(data), [stripes])
-    with pytest.raises(InputError, match="level 0 needs one of 8"):
+    with pytest.raises(InputError, match="level 0 takes pictures of one channel of 8 bits"):
         encode([picture((8, 8, 3))], level=0)
 
 

@@ -177,7 +177,7 @@ def _encode_alone(signal: Signal) -> CodedGroup:
     if channels != 1 or header.num_bits != 8:
         raise InputError(
             f"{signal.name} has {channels} channels of {header.num_bits} bits: "
-            "level 0 needs one of 8"
+            "level 0 takes pictures of one channel of 8 bits"
         )
     # Training needs torch, and decoding must not: so it is imported here.
     from lossless_inr_lite.codec.learning.single_picture import smallest_side
