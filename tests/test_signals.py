@@ -109,7 +109,7 @@ def test_the_plain_png_writer_packs_a_photograph_as_well_as_the_usual_one():
 @pytest.mark.parametrize(
     ("package", "name", "message"),
     [
-        ("imagecodecs", "p.png", r"p\.png: reading PNG needs the package imagecodecs"),
+        ("imagecodecs", "p.png", r"p\.png: reading PNG of 16 bits needs the package imagecodecs"),
         ("tifffile", "p.tif", r"p\.tif: TIFF needs the package tifffile"),
         ("PIL", "p.jpg", r"p\.jpg: reading JPEG needs the package pillow"),
         ("soundfile", "p.flac", "reading and writing FLAC needs the package soundfile"),
@@ -124,7 +124,7 @@ def test_a_reader_that_is_not_installed_is_one_sentence(
     elif path.suffix == ".flac":
         write_audio(path, np.zeros((9, 1), np.int16), 16, 8000, "PCM_16")
     else:
-        write_image(path, random_picture(rng, 8, 3), 8)
+        write_image(path, random_picture(rng, 16, 3), 16)
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(InputError, match=f"{message}, which is not installed"):
         lil.load_signal(path)
