@@ -154,10 +154,67 @@ def tiff_files() -> list[bytes]:
         (grey, {"bigtiff": True}),
         (_samples(3, 8, 9), {"photometric": "minisblack"}),
         (_samples(3, 8, 9), {"imagej": True}),
+        (_samples(3, 8, 9), {"imagej": True, "truncate": True}),
+        (_samples(3, 8, 9), {"shaped": True, "metadata": {}, "truncate": True}),
+        (_samples(2, 8, 9), {"volumetric": True}),
+        (_samples(3, 8, 9), {"ome": True, "metadata": {"axes": "ZYX"}}),
+        (grey % 8, {"bitspersample": 3}),
+        (deep % 4096, {"bitspersample": 12, "byteorder": ">"}),
+        (_samples(8, 9, 3) % 32, {"bitspersample": 5, "photometric": "rgb"}),
+        (deep.astype(np.uint32) * 16, {"bitspersample": 24}),
+        (colour, {"photometric": "cielab"}),
+        (colour, {"photometric": "ycbcr"}),
+        (_samples(8, 9, 5), {"photometric": "separated", "extrasamples": [2]}),
+        (colour, {"photometric": "rgb", "compression": "png"}),
+        (colour, {"photometric": "rgb", "compression": "webp"}),
+        (colour, {"photometric": "rgb", "compression": "jpegxl"}),
+        (colour, {"photometric": "rgb", "compression": "jpeg2000"}),
+        (colour, {"photometric": "rgb", "compression": "zstd"}),
+        (colour, {"photometric": "rgb", "compression": "lzma"}),
+        (deep, {"compression": "lerc"}),
+        (grey, {"extratags": [(274, 3, 1, 6, True)], "iccprofile": b"not a real profile"}),
     ]
     return [_tiff_file(samples, options) for samples, options in wanted] + [
-        _by_pillow([grey], "TIFF", mode="1", compression="group4")
+        _by_pillow([grey], "TIFF", mode="1", compression="group4"),
+        _by_pillow([grey], "TIFF", mode="1", compression="group3"),
+        _signed_tiff(deep),
+        _tiff_with_copy(colour),
+        _tiff_with_larger(grey),
     ]
+
+
+def _signed_tiff(samples: np.ndarray) -> bytes:
+    """Signed samples of 11 bits, without gaps."""
+    from lossless_inr_lite.signals.formats.tiff import tiff_bytes
+    from lossless_inr_lite.signals.signal import SignalSpec
+
+    signed = (samples % 2048).astype(np.int16)[..., None] - np.int16(1024)
+    return tiff_bytes(signed, SignalSpec("it", signed.shape, 11, "signed"))
+
+
+def _tiff_with_copy(samples: np.ndarray) -> bytes:
+    """A picture, a smaller copy in a directory inside, and another in one behind."""
+    import tifffile
+
+    file = io.BytesIO()
+    said: dict[str, Any] = {"photometric": "rgb", "metadata": None, "software": False}
+    with tifffile.TiffWriter(file) as writer:
+        writer.write(samples, subifds=1, **said)
+        writer.write(samples[::2, ::2], subfiletype=1, **said)
+        writer.write(samples[::2, ::2], subfiletype=1, **said)
+    return file.getvalue()
+
+
+def _tiff_with_larger(samples: np.ndarray) -> bytes:
+    """A picture with a larger one in a directory inside."""
+    import tifffile
+
+    file = io.BytesIO()
+    said: dict[str, Any] = {"photometric": "minisblack", "metadata": None, "software": False}
+    with tifffile.TiffWriter(file) as writer:
+        writer.write(samples[::2, ::2], subifds=1, subfiletype=1, **said)
+        writer.write(samples, **said)
+    return file.getvalue()
 
 
 def _tiff_file(samples: np.ndarray, options: dict[str, Any]) -> bytes:
@@ -165,8 +222,9 @@ def _tiff_file(samples: np.ndarray, options: dict[str, Any]) -> bytes:
 
     file = io.BytesIO()
     settings: dict[str, Any] = {"photometric": "minisblack", "metadata": None, "software": False}
-    writer = {name: options[name] for name in ("byteorder", "bigtiff", "imagej") if name in options}
-    if "imagej" in options:
+    of_writer = ("byteorder", "bigtiff", "imagej", "ome", "shaped")
+    writer = {name: options[name] for name in of_writer if name in options}
+    if "imagej" in options or "ome" in options:
         settings = {"software": False}
     settings |= {name: value for name, value in options.items() if name not in writer}
     tifffile.imwrite(file, samples, **writer, **settings)

@@ -345,7 +345,7 @@ def _libtiff(path: Path, page: int | None) -> list[np.ndarray]:
 
     with tifffile.TiffFile(path) as file:
         wanted: Any = file.pages[page or 0]
-        if wanted.photometric == TIFF_PALETTE:
+        if wanted.photometric == TIFF_PALETTE or wanted.dtype is None:
             raise NoWitnessError
     return _both_layouts(imagecodecs.tiff_decode(path.read_bytes(), index=page or 0))
 
@@ -378,14 +378,22 @@ def _tiff_pillow(path: Path, page: int | None) -> list[np.ndarray]:
 
 
 def _tifffile(path: Path, page: int | None) -> list[np.ndarray]:
+    """A TIFF picture by tifffile: a plane of a volume, or a directory; those inside it as well."""
     import tifffile
 
     with tifffile.TiffFile(path) as file:
+        first: Any = file.pages.first
+        if first.imagedepth > 1:
+            return _both_layouts(first.asarray()[page or 0])
         wanted: Any = file.pages[page or 0]
+        if wanted.dtype is None:
+            raise NoWitnessError
         samples = wanted.asarray()
         if wanted.photometric == TIFF_PALETTE:
             return [np.moveaxis(wanted.colormap[:, samples], 0, -1)]
-    return _both_layouts(samples)
+        inside: Any = wanted.pages or []
+        found = [samples, *(one.asarray() for one in inside)]
+    return [layout for one in found for layout in _both_layouts(one)]
 
 
 def _dicom(path: Path, page: int | None) -> list[np.ndarray]:

@@ -7,7 +7,7 @@ green and blue. Files may say otherwise, and then the samples alone are not the 
 
 import base64
 import binascii
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -31,8 +31,9 @@ class Meaning:
     - colours: what the channels are; "" is grey for 1 and 2 channels, red, green and blue for 3
       and 4, and no colour in particular for more. "white_is_zero" is grey that is black at its
       largest value (TIFF's MINISWHITE, DICOM's MONOCHROME1).
-    - alpha: what the channels behind the colours are; "" is straight alpha for the last one of 2
-      or 4 channels, and nothing in particular for others. "none" says that it is no alpha.
+    - alpha: what the first channel behind the colours is; "" is straight alpha for the last one of
+      2 or 4 channels, and nothing in particular for others. "none" says that it is no alpha. CMYK
+      of 4 channels has none behind its colours, so nothing is said of it; see `settled`.
     - orientation: how the picture is to be turned for viewing, 1 to 8 as in Exif; 1 is not at all.
     - rescale: slope and intercept of physical units (DICOM), or None.
     - icc_profile: the ICC colour profile as base64, "" without one; see `profile`.
@@ -71,6 +72,46 @@ class Meaning:
 
 
 PLAIN = Meaning()
+# How many channels are colours.
+COLOUR_CHANNELS: dict[Colours, int] = {
+    "grey": 1,
+    "white_is_zero": 1,
+    "rgb": 3,
+    "cmyk": 4,
+    "ycbcr": 3,
+    "lab": 3,
+    "icc_lab": 3,
+    "itu_lab": 3,
+}
+USUAL_COLOURS: dict[int, Colours] = {1: "grey", 2: "grey", 3: "rgb", 4: "rgb"}
+
+
+def channels_behind(colours: Colours, channels: int) -> int:
+    """How many of a picture's channels stand behind its colours; below 0 when some are missing.
+
+    >>> channels_behind("", 4), channels_behind("cmyk", 4)
+    (1, 0)
+    """
+    named = colours or USUAL_COLOURS.get(channels)
+    return channels - COLOUR_CHANNELS[named] if named else 0
+
+
+def settled(meaning: Meaning, channels: int) -> Meaning:
+    """The same meaning of a picture with that many channels, with nothing said that goes unsaid.
+
+    Every reader gives this one of the ways to say the same, and writers need it.
+
+    >>> settled(Meaning(colours="cmyk", alpha="none"), 4).facts
+    {'colours': 'cmyk'}
+    """
+    behind = channels_behind(meaning.colours, channels)
+    unsaid = "straight" if behind == 1 and channels in (2, 4) else "none"
+    alpha = "" if behind < 1 or meaning.alpha == unsaid else meaning.alpha
+    colours = meaning.colours
+    is_any_channels = channels > max(USUAL_COLOURS) and colours == "grey" and not alpha
+    if is_any_channels or colours == USUAL_COLOURS.get(channels):
+        colours = ""
+    return replace(meaning, colours=colours, alpha=alpha)
 
 
 def profile_text(profile: bytes) -> str:
