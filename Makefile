@@ -45,7 +45,7 @@ book: $(READY)
 	$(BIN)/python book/check_pages.py _build/html
 
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=
 	$(BIN)/coverage report --fail-under=$(COVERAGE) --format=total
 
 lint: $(READY)

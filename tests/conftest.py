@@ -12,6 +12,17 @@ from lossless_inr_lite.companion.paths import ROOT
 settings.register_profile("any machine", deadline=None)  # a busy one is no failure
 settings.load_profile("any machine")
 
+
+def pytest_collection_modifyitems(items):
+    """Keep the tests of a file in one process, which shares what they make, unless they say more.
+
+    `--dist loadgroup` sends every group to the next process that is free.
+    """
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
 SHARED = ROOT.parent / "shared" / "data"
 
 

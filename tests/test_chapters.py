@@ -6,6 +6,7 @@ The run is at the profile smoke.
 import json
 import subprocess
 import sys
+from functools import cache
 
 import nbformat
 import numpy as np
@@ -101,42 +102,55 @@ def test_lite_is_the_default_cell(name):
     assert 'profile: str = "lite"' in parameters_cell(name)
 
 
+def of_chapter(name):
+    """A mark that keeps all tests of a chapter's run in one process, which runs it once."""
+    return pytest.mark.xdist_group(name)
+
+
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory):
-    """All notebooks at the smoke profile, in a folder of their own."""
+    """A function of a notebook's name, which runs it at the profile smoke, once.
+
+    It returns the folder of its results and its record.
+    """
     folder = tmp_path_factory.mktemp("smoke")
-    done = {}
-    for name in NAMES:
-        values = yaml.safe_load((PARAMS / f"{name}.smoke.yaml").read_text()) | {
-            "output_dir": str(folder / name)
-        }
-        path = folder / f"{name}.ipynb"
+
+    @cache
+    def run(name):
+        values = yaml.safe_load((PARAMS / f"{name}.smoke.yaml").read_text())
+        values["output_dir"] = str(folder / name)
         papermill.execute_notebook(
-            NOTEBOOKS / f"{name}.ipynb", path, values, progress_bar=False, cwd=folder
+            NOTEBOOKS / f"{name}.ipynb",
+            folder / f"{name}.ipynb",
+            values,
+            progress_bar=False,
+            cwd=folder,
         )
-        record = json.loads((folder / name / "record.json").read_text())
-        done[name] = folder / name, record
-    return done
+        return folder / name, json.loads((folder / name / "record.json").read_text())
+
+    return run
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=of_chapter(name)) for name in NAMES])
 def test_records_say_what_ran_and_where(smoke, name):
-    _, record = smoke[name]
+    _, record = smoke(name)
     assert (record["schema_version"], record["experiment"], record["profile"]) == (1, name, "smoke")
     assert record["environment"]["versions"]["torch"]
     assert record["verdicts"]
     assert {v["verdict"] for v in record["verdicts"]} <= {"reproduced", "deviates", "not attempted"}
 
 
+@of_chapter("01_bit_planes")
 def test_bit_planes_chapter_finds_the_fake(smoke):
-    _, record = smoke["01_bit_planes"]
+    _, record = smoke("01_bit_planes")
     verdicts = [report["genuine"] for report in record["facts"]["reports"].values()]
     assert verdicts == [True, True, False]
     assert all(v["verdict"] == "reproduced" for v in record["verdicts"])
 
 
+@of_chapter("02_image_fitting")
 def test_fitting_chapter_certifies_both_bit_formulations(smoke):
-    folder, record = smoke["02_image_fitting"]
+    folder, record = smoke("02_image_fitting")
     assert set(record["fits"]) == {
         f"{p}/{f}"
         for p in ("astronaut", "radiograph")
@@ -165,8 +179,9 @@ def test_fitting_chapter_certifies_both_bit_formulations(smoke):
     assert (folder / "fit.mp4").stat().st_size > 1000
 
 
+@of_chapter("03_fast_fitting")
 def test_fast_chapter_certifies_and_beats_the_papers_recipe(smoke):
-    folder, record = smoke["03_fast_fitting"]
+    folder, record = smoke("03_fast_fitting")
     assert record["fits"]["astronaut/fast"]["lossless"] is True
     assert (
         lil.decode(folder / "astronaut.safetensors").sha256
@@ -176,14 +191,16 @@ def test_fast_chapter_certifies_and_beats_the_papers_recipe(smoke):
     assert record["facts"]["ablation"]["FAST"] == 0
 
 
+@of_chapter("04_capacity")
 def test_capacity_chapter_finds_a_width(smoke):
-    _, record = smoke["04_capacity"]
+    _, record = smoke("04_capacity")
     assert record["facts"]["found"]["width"] > 0
     assert {v["item"] for v in record["verdicts"]} == {"Eq. 6"}
 
 
+@of_chapter("05_baselines")
 def test_baselines_chapter_has_a_row_for_every_method(smoke):
-    folder, record = smoke["05_baselines"]
+    folder, record = smoke("05_baselines")
     assert {fit["method"] for fit in record["fits"].values()} == {OURS, *METHODS}
     for fit in record["fits"].values():
         assert fit["lossless"] is (fit["wrong_bits"] == 0)
@@ -196,26 +213,37 @@ def test_baselines_chapter_has_a_row_for_every_method(smoke):
 
 
 @pytest.mark.parametrize(
-    ("name", "methods"), [("06_backbones", 8), ("07_hypothesis", 11), ("08_ablations", 7)]
+    ("name", "methods"),
+    [
+        pytest.param("06_backbones", 8, marks=of_chapter("06_backbones")),
+        pytest.param("07_hypothesis", 11, marks=of_chapter("07_hypothesis")),
+        pytest.param("08_ablations", 7, marks=of_chapter("08_ablations")),
+    ],
 )
 def test_study_chapters_keep_every_fit(smoke, name, methods):
-    _, record = smoke[name]
+    _, record = smoke(name)
     assert len({fit["method"] for fit in record["fits"].values()}) == methods
     assert all(fit["lossless"] is (fit["wrong_bits"] == 0) for fit in record["fits"].values())
     assert any(fit["lossless"] for fit in record["fits"].values())
 
 
-def test_bias_chapters_measure_every_method(smoke):
-    _, record = smoke["10_bit_bias"]
+@of_chapter("10_bit_bias")
+def test_bit_bias_chapter_measures_every_method(smoke):
+    _, record = smoke("10_bit_bias")
     assert record["facts"]["bias"].keys() == set(METHODS_OF_BIAS)
     assert {v["row"] for v in record["verdicts"] if v["row"]} == {"fig6", "fig7"}
-    _, record = smoke["11_bit_spectral_bias"]
+
+
+@of_chapter("11_bit_spectral_bias")
+def test_bit_spectral_bias_chapter_measures_every_method(smoke):
+    _, record = smoke("11_bit_spectral_bias")
     assert record["facts"].keys() == set(bit_spectrum.METHODS)
     assert "fig9" in {v["row"] for v in record["verdicts"]}
 
 
+@of_chapter("12_audio")
 def test_sound_chapter_certifies_its_floats(smoke):
-    folder, record = smoke["12_audio"]
+    folder, record = smoke("12_audio")
     assert record["fits"]["float"]["signal"]["subtype"] == "FLOAT"
     assert {fit["method"] for name, fit in record["fits"].items() if name != "float"} == set(
         sound_study.METHODS
@@ -229,8 +257,9 @@ def test_sound_chapter_certifies_its_floats(smoke):
     assert (folder / "float.safetensors").is_file()
 
 
+@of_chapter("13_ternary")
 def test_ternary_chapter_certifies_its_file(smoke):
-    folder, record = smoke["13_ternary"]
+    folder, record = smoke("13_ternary")
     ternary = record["fits"]["ternary"]
     assert ternary["lossless"] is True
     assert (folder / "ternary.trits").stat().st_size == ternary["certificate"]["file_bytes"]
@@ -248,8 +277,9 @@ def test_ternary_chapter_certifies_its_file(smoke):
     }
 
 
+@of_chapter("14_bit_depth_expansion")
 def test_depth_chapter_keeps_every_interval_and_refuses_the_fake(smoke):
-    _, record = smoke["14_bit_depth_expansion"]
+    _, record = smoke("14_bit_depth_expansion")
     rows = record["facts"]["rows"]
     assert {row["method"] for row in rows} == set(bit_depth.METHODS)
     assert {(row["from_bits"], row["to_bits"]) for row in rows} == {
@@ -269,8 +299,9 @@ def test_depth_chapter_keeps_every_interval_and_refuses_the_fake(smoke):
     assert len(said) == 12
 
 
+@of_chapter("15_lossless_compression")
 def test_compression_chapter_counts_every_byte(smoke):
-    _, record = smoke["15_lossless_compression"]
+    _, record = smoke("15_lossless_compression")
     facts = record["facts"]
     assert all(
         row["exact"] and row["bytes"] > row["payload_bytes"]
@@ -286,8 +317,9 @@ def test_compression_chapter_counts_every_byte(smoke):
     assert {v["row"] for v in record["verdicts"]} >= {"table6/PNG/MNIST", "table7/RECOMBINER/MNIST"}
 
 
+@of_chapter("09_upper_bound")
 def test_theory_chapter_stores_the_picture_exactly(smoke):
-    folder, record = smoke["09_upper_bound"]
+    folder, record = smoke("09_upper_bound")
     assert len(list(folder.glob("stored_*.safetensors"))) == 16
     assert {v["row"] for v in record["verdicts"]} >= {"eq6-n8-d5", "limitation", "eq6-order"}
     assert all(
