@@ -106,8 +106,7 @@ def _missing(planned: Sequence[Planned], rows: Path) -> list[Planned]:
 
 def _engine(plan: Path, options: argparse.Namespace) -> int:
     """Run Snakemake on a plan; return its exit code."""
-    found = os.environ.get("SNAKEMAKE") or (ENGINE if ENGINE.is_file() else None)
-    engine = found or shutil.which("snakemake")
+    engine = ENGINE if ENGINE.is_file() else shutil.which("snakemake")
     if engine is None:
         raise InputError("Snakemake is not installed: run `make tables`, or install [scale]")
     command = [

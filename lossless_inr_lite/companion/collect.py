@@ -152,8 +152,8 @@ def _read_row(path: Path) -> dict[str, Any]:
 def _write_parquet(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     """One line a row, with the figures that one asks for."""
     with importing("pyarrow", "--parquet"):
-        import pyarrow
-        from pyarrow import parquet
+        import pyarrow  # pyright: ignore[reportMissingImports]
+        from pyarrow import parquet  # pyright: ignore[reportMissingImports]
     table = pyarrow.Table.from_pylist([_figures(row) for row in rows])
     with replacing(path) as temporary:
         parquet.write_table(table, temporary)
