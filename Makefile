@@ -5,6 +5,13 @@ NOTEBOOKS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Snakemake has an environment of its own.
+SCALE := .venv-scale
+ENGINE := $(SCALE)/.ready
+TABLES ?=
+CORES ?= 1
+GRID ?=
+ENGINE_OPTIONS ?=
 
 BENCH ?=
 FUZZ ?=
@@ -15,12 +22,13 @@ TO ?=
 COVERAGE := 88
 
 .PHONY: help book test lint run check-gpu bench bench-seeds bench-sound bench-ternary records clean \
-	bench-depth conformance fuzz data
+	bench-depth conformance fuzz data tables
 
 help:
 	@echo "make book [PROFILE=lite]          build the HTML book at _build/html/index.html"
 	@echo "make test                         run the tests"
 	@echo "make run PROFILE=... [NOTEBOOKS=] run notebooks through papermill into _build/runs/PROFILE"
+	@echo "make tables PROFILE=cpu|paper [TABLES='1 3'] [CORES=2] the paper's tables as a sweep that goes on"
 	@echo "make data SETS='kodak' [TO=DIR]    fetch data sets of the paper; without SETS, list them"
 	@echo "make check-gpu                    a paper-profile fit on CUDA, certified there and on the CPU"
 	@echo "make bench [BENCH='--signals DIR'] PAPER against FAST, alternately in one run, with ratios"
@@ -44,7 +52,13 @@ book: $(READY)
 	BOOK_PROFILE=$(PROFILE) $(BIN)/jupyter-book build . -W -n --keep-going --all
 	$(BIN)/python book/check_pages.py _build/html
 
-test: $(READY)
+$(ENGINE): workflow/requirements.txt
+	$(PYTHON) -m venv $(SCALE)
+	$(SCALE)/bin/pip install --quiet --upgrade pip
+	$(SCALE)/bin/pip install --quiet -r workflow/requirements.txt
+	@touch $@
+
+test: $(READY) $(ENGINE)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=
 	$(BIN)/coverage report --fail-under=$(COVERAGE) --format=total
 
@@ -55,6 +69,10 @@ lint: $(READY)
 
 run: $(READY)
 	$(BIN)/python -m lossless_inr_lite.batch --profile $(PROFILE) $(NOTEBOOKS)
+
+tables: $(READY) $(ENGINE)
+	$(BIN)/python workflow/tables.py --profile $(PROFILE) $(if $(GRID),--grid "$(GRID)") \
+		--tables "$(TABLES)" --cores $(CORES) -- $(ENGINE_OPTIONS)
 
 data: $(READY)
 	$(BIN)/python -m lossless_inr_lite.companion.data $(if $(SETS),fetch $(SETS) $(if $(TO),--to "$(TO)"),list)
@@ -87,4 +105,4 @@ records: $(READY)
 	$(BIN)/python workflow/keep_records.py
 
 clean:
-	rm -rf _build $(VENV)
+	rm -rf _build $(VENV) $(SCALE)

@@ -5,6 +5,7 @@ import pytest
 
 import lossless_inr_lite as lil
 from lossless_inr_lite.architecture import Architecture
+from lossless_inr_lite.companion.case import Case
 from lossless_inr_lite.companion.chapters import c11_bit_spectral_bias as spectral
 from lossless_inr_lite.companion.chapters.c10_bit_bias import figures as bias_figures
 from lossless_inr_lite.companion.chapters.c10_bit_bias import study as bit_bias
@@ -12,7 +13,7 @@ from lossless_inr_lite.companion.claims import find_verdict
 from lossless_inr_lite.companion.filmstrip import Filmstrip
 from lossless_inr_lite.companion.media import planes_slider
 from lossless_inr_lite.companion.records import load_record
-from lossless_inr_lite.companion.study import Case, run_cases
+from lossless_inr_lite.companion.study import run_cases
 from lossless_inr_lite.formulations import get_formulation
 from lossless_inr_lite.history import Entry
 

@@ -65,3 +65,46 @@ def test_the_rows_are_not_mixed_with_the_tables(tmp_path):
     keep(tmp_path, "table1/a")
     with pytest.raises(InputError, match="choose another"):
         collect([tmp_path], tmp_path)
+
+
+def test_what_a_plan_names_counts_and_what_is_missing_is_listed(tmp_path, capsys):
+    path = keep(tmp_path / "rows", "table1/a")
+    keep(tmp_path / "rows", "table1/old")
+    jobs = {
+        path.stem: {"table": "1", "label": "table1/a"},
+        "not-there": {"table": "1", "label": "table1/b"},
+        "nor-this": {"table": "3", "label": "table3/b"},
+    }
+    (tmp_path / "rows" / "plan.json").write_text(json.dumps({"jobs": jobs, "settings": {}}))
+    assert main([str(tmp_path / "rows"), "--output", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().out == "Table 1: 1 of 2 rows\nTable 3: 0 of 1 rows\n"
+    content = json.loads((tmp_path / "out" / "table1.json").read_text())
+    assert [row["key"]["label"] for row in content["rows"]] == ["table1/a"]
+    assert content["missing"] == ["table1/b"]
+
+
+def test_parquet_has_a_line_a_row(tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    row = {
+        "table": "1",
+        "method": "SIREN",
+        "signal": {"name": "photo", "shape": [4, 4, 3], "num_bits": 8},
+        "seed": 0,
+        "learning_rate": 1e-4,
+        "model": {"hidden_features": 8, "num_parameters": 99},
+        "iterations": 3,
+        "samples_seen": 48,
+        "flops": 2**70,
+        "seconds": 0.5,
+        "wrong_bits": 7,
+        "metrics": {"ber": 0.1, "psnr": None},
+        "lossless": False,
+        "stopped": "max_iterations",
+    }
+    key = RowKey("table1/photo", {"table": "1"}, "0" * 64)
+    RowCache(tmp_path / "rows", ("lossless_inr_lite.errors",)).write(key, row, 1.0)
+    collect([tmp_path / "rows"], tmp_path / "out", parquet=True)
+    lines = parquet.read_table(tmp_path / "out" / "rows.parquet").to_pylist()
+    assert [line["signal"] for line in lines] == ["photo"]
+    assert lines[0]["flops"] == 2.0**70
+    assert lines[0]["psnr"] is None

@@ -123,7 +123,11 @@ def test_the_books_extra_declares_what_the_companion_and_the_notebooks_import():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     # Speech to text is a choice: chapter 12 says so where it is not installed.
-    given = declared(project["dependencies"]) | declared(extras["book"]) | declared(extras["stt"])
+    given = (
+        declared(project["dependencies"])
+        | declared(extras["book"])
+        | declared(extras["stt"] + extras["scale"])
+    )
     found = third_party(book_sources())
     assert {"matplotlib", "ipython", "papermill", "pydantic"} <= found
     assert found - given == set()
@@ -133,7 +137,9 @@ def test_requirements_cover_all_that_is_imported():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     pinned = declared((ROOT / "requirements.txt").read_text().splitlines())
-    found = third_party(library_sources() + book_sources()) - declared(extras["stt"])
+    found = third_party(library_sources() + book_sources()) - declared(
+        extras["stt"] + extras["scale"]
+    )
     assert found - pinned == set()
     assert (declared(project["dependencies"]) | declared(extras["book"])) - pinned == set()
 

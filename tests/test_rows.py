@@ -9,10 +9,11 @@ import pytest
 
 from lossless_inr_lite.architecture import Architecture
 from lossless_inr_lite.companion import rows as rows_module
+from lossless_inr_lite.companion.case import Case
 from lossless_inr_lite.companion.chapter import Chapter
 from lossless_inr_lite.companion.fingerprint import PACKAGE, code_files, code_hash
 from lossless_inr_lite.companion.rows import RowCache, RowKey, forget_origins, origins
-from lossless_inr_lite.companion.study import Case, run_cases
+from lossless_inr_lite.companion.study import run_cases
 from lossless_inr_lite.errors import InputError
 from lossless_inr_lite.training.budget import Budget
 

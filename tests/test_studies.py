@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import lossless_inr_lite as lil
 from lossless_inr_lite.architecture import Architecture
+from lossless_inr_lite.companion.case import Case
 from lossless_inr_lite.companion.chapters import c01_bit_planes as bit_planes
 from lossless_inr_lite.companion.chapters import c02_image_fitting as image_fitting
 from lossless_inr_lite.companion.chapters import c03_fast_fitting as fast
@@ -27,7 +28,7 @@ from lossless_inr_lite.companion.chapters import c08_ablations as ablations
 from lossless_inr_lite.companion.claims import find_verdict, verdict_ids
 from lossless_inr_lite.companion.paths import ROOT
 from lossless_inr_lite.companion.records import load_record
-from lossless_inr_lite.companion.study import Case, run_groups
+from lossless_inr_lite.companion.study import run_groups
 from lossless_inr_lite.companion.tables import in_order
 from lossless_inr_lite.signals.bits import error_ceiling
 from lossless_inr_lite.signals.image_files import write_image

@@ -12,13 +12,14 @@ from lossless_inr_lite.architecture import Architecture
 from lossless_inr_lite.companion import study
 from lossless_inr_lite.companion import tables as views
 from lossless_inr_lite.companion.backbones import best_rates
+from lossless_inr_lite.companion.case import Case, spread
 from lossless_inr_lite.companion.chapters import c05_baselines as baselines
 from lossless_inr_lite.companion.chapters import c06_backbones as backbones
 from lossless_inr_lite.companion.chapters import c07_hypothesis as hypothesis
 from lossless_inr_lite.companion.chapters import c08_ablations as loss_study
 from lossless_inr_lite.companion.filmstrip import Filmstrip
 from lossless_inr_lite.companion.statistics import interval
-from lossless_inr_lite.companion.study import Case, film, run_cases, run_groups, spread
+from lossless_inr_lite.companion.study import film, run_cases, run_groups
 from lossless_inr_lite.history import Entry
 from lossless_inr_lite.signals.image_files import write_image
 from lossless_inr_lite.storage.certify import certify_models

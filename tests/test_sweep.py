@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from lossless_inr_lite.companion import paper_tables, sweep
+from lossless_inr_lite.companion.jobs import missing_jobs
 from lossless_inr_lite.companion.paper_tables import OURS, stages, table1, table3, template
 from lossless_inr_lite.companion.paths import ROOT
 from lossless_inr_lite.signals import write_image
@@ -72,7 +73,7 @@ def test_a_row_is_made_once(pictures, tmp_path, monkeypatch):
     again = sweep.run_job(job, tmp_path / "rows")
     assert again is not None
     assert again["wrong_bits"] == row["wrong_bits"]
-    assert sweep.missing_jobs([job], tmp_path / "rows") == []
+    assert missing_jobs([job], tmp_path / "rows") == []
 
 
 def test_a_job_without_time_keeps_its_state_and_goes_on(pictures, tmp_path):
@@ -80,7 +81,7 @@ def test_a_job_without_time_keeps_its_state_and_goes_on(pictures, tmp_path):
     undisturbed = sweep.run_job(job, tmp_path / "whole")
     folder = tmp_path / "rows"
     assert sweep.run_job(job, folder, max_seconds=1e-9) is None
-    assert sweep.missing_jobs([job], folder) == [job]
+    assert missing_jobs([job], folder) == [job]
     assert len(list((folder / sweep.PARTS).rglob("*.safetensors"))) == 1
     row = sweep.run_job(job, folder)
     assert row is not None
@@ -93,7 +94,7 @@ def test_a_job_without_time_keeps_its_state_and_goes_on(pictures, tmp_path):
 def test_a_row_of_another_picture_is_not_taken(pictures, tmp_path):
     first, second = cases(pictures)[:2]
     sweep.run_job(table1(first)[1], tmp_path / "rows")
-    assert len(sweep.missing_jobs([table1(first)[1], table1(second)[1]], tmp_path / "rows")) == 1
+    assert len(missing_jobs([table1(first)[1], table1(second)[1]], tmp_path / "rows")) == 1
 
 
 def test_expected_flops_are_those_of_a_fit(pictures, tmp_path):

@@ -19,6 +19,8 @@ from typing import Any
 
 import torch
 
+from lossless_inr_lite.companion.case import Case
+from lossless_inr_lite.companion.jobs import Job, missing_jobs, rows_in
 from lossless_inr_lite.companion.paper_tables import (
     OURS,
     is_deep,
@@ -26,15 +28,7 @@ from lossless_inr_lite.companion.paper_tables import (
     table1_at_equal_samples,
     template,
 )
-from lossless_inr_lite.companion.study import Case
-from lossless_inr_lite.companion.sweep import (
-    Job,
-    expected_flops,
-    measured_gemm_rate,
-    missing_jobs,
-    rows_in,
-    run_job,
-)
+from lossless_inr_lite.companion.sweep import expected_flops, measured_gemm_rate, run_job
 from lossless_inr_lite.devices import get_device
 from lossless_inr_lite.errors import InputError
 from lossless_inr_lite.files import check_writable

@@ -17,13 +17,17 @@ BATCH = ".batch.lock"
 """What a batch holds, from before the notebook starts until its files are written."""
 
 
+class BusyError(InputError):
+    """Another process holds the lock."""
+
+
 class FolderLock:
     """A lock on a folder, by the name of its file; `release` ends it.
 
     A process may take a lock that it has already: a notebook's first cells are often run again.
     The last one who took it releases it.
 
-    Raises InputError when another process holds it.
+    Raises BusyError when another process holds it, and InputError when it cannot be made.
     """
 
     _held: dict[Path, tuple[int, "FolderLock"]] = {}  # noqa: RUF012 - shared on purpose
@@ -64,7 +68,7 @@ def _locked(path: Path) -> int:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
-            raise InputError(
+            raise BusyError(
                 f"another run writes into {path.parent}: wait until it ends, "
                 "or choose another output_dir"
             ) from None

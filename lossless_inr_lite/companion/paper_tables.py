@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from lossless_inr_lite.architecture import Architecture
 from lossless_inr_lite.companion.backbones import BASELINES
-from lossless_inr_lite.companion.study import Case
-from lossless_inr_lite.companion.sweep import Job
+from lossless_inr_lite.companion.case import Case
+from lossless_inr_lite.companion.jobs import Job
 from lossless_inr_lite.training.budget import Budget
 
 OURS = "bit-planes"

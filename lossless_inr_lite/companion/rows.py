@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lossless_inr_lite.companion.fingerprint import code_hash
 from lossless_inr_lite.companion.paths import git_commit
@@ -21,7 +21,9 @@ from lossless_inr_lite.errors import InputError
 from lossless_inr_lite.files import write_json
 from lossless_inr_lite.signals import Signal
 from lossless_inr_lite.signals.metrics import signal_metrics
-from lossless_inr_lite.storage.fitted import Fit
+
+if TYPE_CHECKING:  # it needs torch, and rows are read without
+    from lossless_inr_lite.storage.fitted import Fit
 
 Row = Mapping[str, Any]
 """One fit or measurement as a study or a record has it."""
@@ -30,7 +32,7 @@ LABEL_LENGTH = 80  # characters of a label that stand in its file's name
 KEY_LENGTH = 16  # hexadecimal digits of the key's hash there
 
 
-def fit_record(fit: Fit, signal: Signal) -> dict[str, Any]:
+def fit_record(fit: "Fit", signal: Signal) -> dict[str, Any]:
     """One fit as plain JSON values.
 
     These are the signal, the model, the cost, every metric, the certificate and the history. PSNR

@@ -1,22 +1,21 @@
 """Sweeps: one fit of a table at a time, for machines that may take the work away at any moment.
 
-A job is one fit: picture x method x seed. Its row is written whole or not at all, in a file of its
-own. A fit that had to end early keeps its state beside the rows, and the next run of the same job
-goes on from there, bit for bit.
+A fit that had to end early keeps its state beside the rows, and the next run of the same job goes
+on from there, bit for bit.
 """
 
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from lossless_inr_lite.companion.case import PAPER_RATE, Case
+from lossless_inr_lite.companion.jobs import Job, rows_in
 from lossless_inr_lite.companion.records import environment
-from lossless_inr_lite.companion.rows import RowCache, RowKey, fit_record
-from lossless_inr_lite.companion.study import PAPER_RATE, Case
+from lossless_inr_lite.companion.rows import fit_record
 from lossless_inr_lite.errors import DivergedError
 from lossless_inr_lite.model import build_shape
 from lossless_inr_lite.networks.registry import flops_per_sample
@@ -31,34 +30,6 @@ PARTS = "unfinished"
 
 GEMM_SIDE = 4096
 GEMM_REPEATS = 20
-
-
-@dataclass(frozen=True)
-class Job:
-    """One fit of a table.
-
-    table: the paper's number, such as "1". expected_iterations: for the estimate of its cost.
-    """
-
-    table: str
-    case: Case
-    expected_iterations: int
-
-    @property
-    def label(self) -> str:
-        """What tells this job from the others of a sweep."""
-        return f"table{self.table}/{self.case.label}"
-
-    @property
-    def key(self) -> RowKey:
-        """What the row of this job belongs to."""
-        facts = {"table": self.table, **self.case.facts}
-        return replace(self.case.key, label=self.label, facts=facts)
-
-
-def rows_in(folder: Path) -> RowCache:
-    """The rows of a sweep in a folder; all that this module reaches decides them."""
-    return RowCache(folder, (__name__,))
 
 
 def run_job(
@@ -154,9 +125,3 @@ def _wait(device: str) -> None:
     """Wait until the device has done what it was told."""
     if device == "cuda":
         torch.cuda.synchronize()
-
-
-def missing_jobs(jobs: Sequence[Job], folder: Path) -> list[Job]:
-    """The jobs whose rows are not there yet, in their order."""
-    cache = rows_in(folder)
-    return [job for job in jobs if cache.read(job.key) is None]

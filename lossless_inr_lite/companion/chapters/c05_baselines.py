@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from lossless_inr_lite.companion.backbones import BASELINES, PICTURES
+from lossless_inr_lite.companion.case import Case
 from lossless_inr_lite.companion.claims import Verdict, judge, judge_own, paper_value, slug
 from lossless_inr_lite.companion.filmstrip import Filmstrip
 from lossless_inr_lite.companion.rows import Row
-from lossless_inr_lite.companion.study import Case, film, run_cases, run_groups
+from lossless_inr_lite.companion.study import film, run_cases, run_groups
 from lossless_inr_lite.companion.tables import (
     CLOCK_NAMES,
     by_method,

@@ -6,9 +6,10 @@ from typing import Any
 
 from lossless_inr_lite.architecture import required
 from lossless_inr_lite.companion.backbones import BACKBONES, PICTURES
+from lossless_inr_lite.companion.case import Case
 from lossless_inr_lite.companion.claims import Verdict, judge, paper_value
 from lossless_inr_lite.companion.rows import Row
-from lossless_inr_lite.companion.study import Case, run_groups
+from lossless_inr_lite.companion.study import run_groups
 from lossless_inr_lite.companion.tables import by_method, of_bits, qualities
 
 ALONE = "alone"

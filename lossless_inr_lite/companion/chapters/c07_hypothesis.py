@@ -13,9 +13,10 @@ from typing import Any
 
 from IPython.display import Markdown
 
+from lossless_inr_lite.companion.case import Case
 from lossless_inr_lite.companion.claims import Verdict, judge, judge_own
 from lossless_inr_lite.companion.rows import Row
-from lossless_inr_lite.companion.study import Case, run_cases
+from lossless_inr_lite.companion.study import run_cases
 from lossless_inr_lite.companion.tables import (
     CLOCK_NAMES,
     by_method,

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from lossless_inr_lite.architecture import required
+from lossless_inr_lite.companion.case import Case
 from lossless_inr_lite.companion.claims import Verdict, judge, judge_own
 from lossless_inr_lite.companion.rows import Row
-from lossless_inr_lite.companion.study import Case, run_cases
+from lossless_inr_lite.companion.study import run_cases
 from lossless_inr_lite.companion.tables import cost_text, fits_behind, mean_cost
 from lossless_inr_lite.losses import Loss, get_loss
 from lossless_inr_lite.signals import Signal

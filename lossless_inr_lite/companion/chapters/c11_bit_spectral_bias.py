@@ -17,12 +17,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lossless_inr_lite.architecture import required
+from lossless_inr_lite.companion.case import Case
 from lossless_inr_lite.companion.claims import Verdict, judge, judge_own
 from lossless_inr_lite.companion.filmstrip import Filmstrip
 from lossless_inr_lite.companion.plots import frame, panel, plain_ticks
 from lossless_inr_lite.companion.rows import Row
 from lossless_inr_lite.companion.statistics import Correlation, arrival_ranks, rank_correlation
-from lossless_inr_lite.companion.study import Case, film, run_cases
+from lossless_inr_lite.companion.study import film, run_cases
 from lossless_inr_lite.companion.tables import by_method, fits_behind, table
 from lossless_inr_lite.errors import InputError
 from lossless_inr_lite.formulations import get_formulation

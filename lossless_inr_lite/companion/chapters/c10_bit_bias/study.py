@@ -9,9 +9,10 @@ from typing import Any, Literal
 import numpy as np
 
 from lossless_inr_lite.companion.backbones import BACKBONES
+from lossless_inr_lite.companion.case import Case
 from lossless_inr_lite.companion.rows import Row
 from lossless_inr_lite.companion.statistics import Correlation, arrival_ranks, rank_correlation
-from lossless_inr_lite.companion.study import Case, run_cases
+from lossless_inr_lite.companion.study import run_cases
 from lossless_inr_lite.signals import Signal
 from lossless_inr_lite.signals.bits import bit_planes
 

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from lossless_inr_lite.architecture import Architecture
+from lossless_inr_lite.companion.case import Case
 from lossless_inr_lite.companion.chapters.c12_audio.transcription import transcripts, words_of
 from lossless_inr_lite.companion.filmstrip import Filmstrip
 from lossless_inr_lite.companion.lists import comma_list
 from lossless_inr_lite.companion.rows import Row
-from lossless_inr_lite.companion.study import Case, film, run_cases
+from lossless_inr_lite.companion.study import film, run_cases
 from lossless_inr_lite.errors import InputError
 from lossless_inr_lite.formulations import get_formulation
 from lossless_inr_lite.signals import Signal, load_audio

@@ -9,10 +9,10 @@ import imagecodecs
 import numpy as np
 
 from lossless_inr_lite.architecture import Architecture
+from lossless_inr_lite.companion.case import Case, spread
 from lossless_inr_lite.companion.chapters.c13_ternary.precision import lossless_down_to
 from lossless_inr_lite.companion.claims import Verdict, judge, judge_own, paper_value
 from lossless_inr_lite.companion.rows import Row
-from lossless_inr_lite.companion.study import Case, spread
 from lossless_inr_lite.errors import InputError
 from lossless_inr_lite.formulations import get_formulation
 from lossless_inr_lite.signals import Signal
