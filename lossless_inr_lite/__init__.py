@@ -35,14 +35,18 @@ if TYPE_CHECKING:
     from lossless_inr_lite.storage.certify import certify, save
     from lossless_inr_lite.storage.fitted import Fit
     from lossless_inr_lite.storage.saved import decode, read_model
+    from lossless_inr_lite.training.budget import Budget
     from lossless_inr_lite.training.fit import fit
+    from lossless_inr_lite.training.recipes import Recipe
 
 # Imported when they are first used: torch takes more than a second, and decoding may not need it.
 _HOMES = {
     "Architecture": "architecture",
+    "Budget": "training.budget",
     "Certificate": "storage.certificate",
     "Fit": "storage.fitted",
     "Genuineness": "signals.genuineness",
+    "Recipe": "training.recipes",
     "Signal": "signals",
     "SignalSpec": "signals",
     "certify": "storage.certify",
@@ -58,12 +62,14 @@ _HOMES = {
 
 __all__ = [
     "Architecture",
+    "Budget",
     "Certificate",
     "DivergedError",
     "FileFormatError",
     "Fit",
     "Genuineness",
     "InputError",
+    "Recipe",
     "Signal",
     "SignalSpec",
     "__version__",

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from lossless_inr_lite.errors import InputError
+import numpy as np
+
+from lossless_inr_lite.errors import InputError, as_integer, check_type
 
 LOGIT_LOSSES = ("bce", "sigmoid_bce")
 """Losses whose outputs are logits: a bit is 1 where its output is above 0."""
@@ -38,6 +40,13 @@ class Architecture:
     tile: int | None = None
     options: Mapping[str, float] | None = None
 
+    def __post_init__(self) -> None:
+        for what in ("hidden_features", "hidden_layers", "tile"):
+            object.__setattr__(self, what, _plain(getattr(self, what)))
+        if isinstance(self.options, Mapping):
+            options = {name: _plain(value) for name, value in self.options.items()}
+            object.__setattr__(self, "options", options)
+
     def completed(self, defaults: "Architecture") -> "Architecture":
         """Return this description with `defaults` in the place of what is open.
 
@@ -48,11 +57,20 @@ class Architecture:
         return replace(defaults, **chosen)
 
     def check_types(self) -> None:
-        """Raise InputError for a tile that is no integer; other fields are checked where used."""
-        if self.tile is None:
-            return
-        if isinstance(self.tile, bool) or not isinstance(self.tile, int):
-            raise InputError(f"tile is {self.tile!r}: an integer is needed")
+        """Raise InputError for fields of a wrong type; what they allow is checked where used."""
+        for what in ("formulation", "network", "loss"):
+            check_type(what, getattr(self, what), (str, type(None)), "a name is needed")
+        for what in ("hidden_features", "hidden_layers", "tile"):
+            value = getattr(self, what)
+            if value is not None:
+                as_integer(what, value)
+        needed = 'numbers by name are needed, such as {"omega_0": 30.0}'
+        check_type("options", self.options, (Mapping, type(None)), needed)
+
+
+def _plain(value: Any) -> Any:
+    """A number of numpy as one of Python; anything else as it is."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 T = TypeVar("T")

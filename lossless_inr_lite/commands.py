@@ -17,7 +17,13 @@ from typing import TYPE_CHECKING, Any, TextIO
 import numpy as np
 
 from lossless_inr_lite.architecture import Architecture
-from lossless_inr_lite.errors import DivergedError, FileFormatError, InputError, OutputError
+from lossless_inr_lite.errors import (
+    DivergedError,
+    FileFormatError,
+    InputError,
+    OutputError,
+    counted,
+)
 from lossless_inr_lite.files import (
     as_file,
     check_not_input,
@@ -201,9 +207,9 @@ def _certify(fit: "Fit", output: Path, source: Signal, parts: Path) -> None:
             forget_parts(parts)  # first, since it makes room
         write_certificate(fit.certificate, output)
     except (InputError, OSError) as error:
+        wrong_bits = counted(fit.entry.wrong_bits, "wrong bit")
         raise OutputError(
-            f"the fit is saved in {output}, {fit.entry.wrong_bits} wrong bits, without a "
-            f"certificate: {reason_of(error)}"
+            f"the fit is saved in {output}, {wrong_bits}, without a certificate: {reason_of(error)}"
         ) from error
 
 
@@ -213,11 +219,12 @@ def _summary(result: "Fit", output: Path) -> str:
     if result.lossless:
         verdict = "certified lossless"
     else:
-        verdict = f"NOT lossless ({result.stopped}), {wrong_bits} wrong bits"
+        verdict = f"NOT lossless ({result.stopped}), {counted(wrong_bits, 'wrong bit')}"
     return (
-        f"{output}: {verdict}; {result.model.spec.total_bits} bits, "
-        f"{result.num_parameters} parameters, {last.iteration} iterations, "
-        f"{last.samples_seen} samples seen, {last.seconds:.1f} s"
+        f"{output}: {verdict}; {counted(result.model.spec.total_bits, 'bit')}, "
+        f"{counted(result.num_parameters, 'parameter')}, "
+        f"{counted(last.iteration, 'iteration')}, "
+        f"{counted(last.samples_seen, 'sample')} seen, {last.seconds:.1f} s"
     )
 
 
@@ -312,13 +319,15 @@ def verify_command(
                 f"and {theirs[what]} in {source.name}{hint}"
             )
             return DIFFERENT
+    samples = counted(source.samples.size, "sample")
     words, _ = model.decode()
     differ = np.argwhere(words != source.words)
     if len(differ):
         first = tuple(int(i) for i in differ[0])
-        say(f"different: {len(differ)} of {source.samples.size} samples, the first at {first}")
+        say(f"different: {len(differ)} of {samples}, the first at {first}")
+
         return DIFFERENT
-    say(f"identical: all {source.samples.size} samples of {source.num_bits} bits")
+    say(f"identical: all {samples} of {counted(source.num_bits, 'bit')}")
     if unsaid:
         warn(f"{source.read_from} files cannot hold {', '.join(unsaid.values())}")
     return DONE
@@ -399,7 +408,7 @@ def _network_facts(path: Path, data: bytes) -> Mapping[str, Any]:
     _, header = model_from_bytes(path.name, data)
     certificate = read_certificate(path, header.sha256_weights)
     facts = header.facts()
-    facts["lossless"] = certificate is not None and certificate.lossless
+    facts["lossless"] = None if certificate is None else certificate.lossless
     if certificate is not None:
         facts["smallest_margin"] = certificate.smallest_margin
     return facts

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from lossless_inr_lite.errors import FileFormatError, InputError, OutputError
+from lossless_inr_lite.errors import FileFormatError, InputError, OutputError, counted, shown
 
 # What a temporary file or folder of ours is called, before its random part.
 PREFIX = ".part"
@@ -36,6 +36,18 @@ SPECIAL = {
 }
 
 
+def as_path(path: str | os.PathLike[str], what: str = "the path") -> Path:
+    """A path as a `Path`; raises InputError for what cannot be one.
+
+    >>> as_path("a.png").name
+    'a.png'
+    """
+    if isinstance(path, (str, os.PathLike)):
+        with suppress(TypeError):  # a path made of bytes
+            return Path(path)
+    raise InputError(f"{what} is {shown(path)}: a text or a Path is needed")
+
+
 def check_writable(path: str | Path) -> Path:
     """Prove that a file can be made at `path`, and leave nothing behind.
 
@@ -47,7 +59,7 @@ def check_writable(path: str | Path) -> Path:
     Raises InputError when the folder cannot be made or written, when no file may have that name,
     or when a folder, a pipe, a device or a socket is there.
     """
-    path = Path(path)
+    path = as_path(path)
     target = written_file(path)
     _check_kind(path)
     if target != path and not target.parent.is_dir():
@@ -185,7 +197,7 @@ def read_bytes(
     Raises `error` when it cannot be read, and FileFormatError when it is larger: then no more than
     `limit` + 1 bytes have been read. Of a pipe at most `MAX_STREAM` bytes are read.
     """
-    path = Path(path)
+    path = as_path(path)
     try:
         with open(path, "rb") as file:
             status = os.fstat(file.fileno())
@@ -261,7 +273,8 @@ def inflated(
     if not stream.eof:
         raise FileFormatError(f"{what} is cut off")
     if stream.unused_data:
-        raise FileFormatError(f"{what} has {len(stream.unused_data)} bytes behind its end")
+        behind = counted(len(stream.unused_data), "byte")
+        raise FileFormatError(f"{what} has {behind} behind its end")
     return text
 
 

@@ -47,6 +47,16 @@ class Model:
     loss: Loss
     network: nn.Module
 
+    def __repr__(self) -> str:
+        """One line, without the weights."""
+        shape = " x ".join(map(str, self.spec.shape))
+        parts = self.architecture
+        return (
+            f"Model({self.spec.name!r}: {shape}, {self.spec.num_bits} bits; "
+            f"{parts.formulation}, {parts.network}, {parts.hidden_layers} x "
+            f"{parts.hidden_features})"
+        )
+
     def decode(
         self, batch: int = DECODE_BATCH, precision: str = "float32", device: str = "cpu"
     ) -> tuple[np.ndarray, float]:

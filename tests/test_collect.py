@@ -22,7 +22,7 @@ def test_one_file_a_table(tmp_path, capsys):
     keep(tmp_path / "there", "table3/a", "3")
     folders = [str(tmp_path / "here"), str(tmp_path / "there")]
     assert main([*folders, "--output", str(tmp_path / "out")]) == 0
-    assert capsys.readouterr().out == "Table 1: 2 rows\nTable 3: 1 rows\n"
+    assert capsys.readouterr().out == "Table 1: 2 rows\nTable 3: 1 row\n"
     rows = json.loads((tmp_path / "out" / "table1.json").read_text())["rows"]
     assert [row["key"]["label"] for row in rows] == ["table1/a", "table1/b"]
 
@@ -77,7 +77,7 @@ def test_what_a_plan_names_counts_and_what_is_missing_is_listed(tmp_path, capsys
     }
     (tmp_path / "rows" / "plan.json").write_text(json.dumps({"jobs": jobs, "settings": {}}))
     assert main([str(tmp_path / "rows"), "--output", str(tmp_path / "out")]) == 0
-    assert capsys.readouterr().out == "Table 1: 1 of 2 rows\nTable 3: 0 of 1 rows\n"
+    assert capsys.readouterr().out == "Table 1: 1 of 2 rows\nTable 3: 0 of 1 row\n"
     content = json.loads((tmp_path / "out" / "table1.json").read_text())
     assert [row["key"]["label"] for row in content["rows"]] == ["table1/a"]
     assert content["missing"] == ["table1/b"]

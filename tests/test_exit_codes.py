@@ -181,7 +181,7 @@ def test_a_terminal_may_know_ascii_alone(encoding, here):
     lines = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": plain}
     done = process("compress", name, "-o", "é\u202f.lic", **lines)
     assert (done.returncode, done.stderr) == (0, b"")
-    assert done.stdout.startswith(b"\\xe9\\u202f.lic: 1 pictures")
+    assert done.stdout.startswith(b"\\xe9\\u202f.lic: 1 picture,")
     done = process("info", name + "x", **lines)
     assert done.returncode == 2
     assert b"\\udcff.pngx does not exist" in done.stderr

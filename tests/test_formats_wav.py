@@ -145,7 +145,7 @@ def test_where_the_size_is_unknown_a_length_beyond_the_end_is_none(loaded, size)
 def test_a_stream_may_end_within_a_frame(loaded):
     signal = loaded(riff(chunk(b"fmt ", fmt()), chunk(b"data", BODY + b"x", 0xFFFFFFFF, False)))
     assert np.array_equal(signal.samples, SAMPLES)
-    assert signal.not_kept == ("1 bytes behind the last whole frame",)
+    assert signal.not_kept == ("1 byte behind the last whole frame",)
 
 
 @pytest.mark.parametrize("missing", [1, 2, 9])

@@ -158,7 +158,7 @@ def test_sound_works_from_the_wheel(library, tmp_path):
 def test_an_embedded_picture_names_the_package_that_is_missing(library, tmp_path):
     done = library.run("info", "astronaut")
     assert done.returncode == 2
-    assert "skimage" in done.stderr
+    assert "pip install scikit-image" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -21,7 +21,7 @@ from lossless_inr_lite.codec.container import (
 from lossless_inr_lite.codec.names import LONGEST, num_bytes
 from lossless_inr_lite.codec.priors import Prior, load_prior, prior_digest, prior_names
 from lossless_inr_lite.codec.single_picture import unpack
-from lossless_inr_lite.errors import FileFormatError, InputError
+from lossless_inr_lite.errors import FileFormatError, InputError, check_type
 from lossless_inr_lite.signals import MAX_SAMPLES, Signal
 
 LEVELS = (0, 1, 2)
@@ -41,7 +41,8 @@ def encode(signals: Sequence[Signal], prior: str = "auto", level: int = 1) -> by
     prior or level that does not suit.
     """
     _check_signals(signals)
-    if level not in LEVELS:
+    is_level = isinstance(level, int) and not isinstance(level, bool) and level in LEVELS
+    if not is_level:
         raise InputError(f"level is {level!r}: allowed are 0, 1, 2")
     numbers = _group_numbers(signals, level)
     groups: list[list[Signal]] = [[] for _ in range(max(numbers) + 1)]
@@ -63,7 +64,8 @@ def decode(data: bytes, max_samples: int = MAX_SAMPLES) -> list[Signal]:
     Raises FileFormatError when that is not possible, and when they have more than `max_samples`
     samples in all.
     """
-    container = parse(data, max_samples)
+    check_type("data", data, (bytes, bytearray, memoryview), "the bytes of a container are needed")
+    container = parse(bytes(data), max_samples)
     decoded = [iter(_decode_group(part)) for part in container.parts]
     signals: list[Signal] = []
     try:
@@ -105,7 +107,9 @@ def code_group(
 
 
 def _check_signals(signals: Sequence[Signal]) -> None:
+    check_type("signals", signals, Sequence, "a list of pictures is needed")
     for signal in signals:
+        check_type("a picture", signal, Signal, "a Signal is needed, as load_image gives one")
         is_picture = signal.samples.ndim == 3
         if not is_picture or signal.kind == "float" or signal.num_bits > MAX_BITS:
             raise InputError(

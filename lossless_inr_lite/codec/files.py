@@ -4,7 +4,7 @@ import math
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,9 +12,18 @@ from typing import Any, NamedTuple
 from lossless_inr_lite.codec.coding import decode, encode
 from lossless_inr_lite.codec.container import ENVELOPE, CodedGroup, parse
 from lossless_inr_lite.codec.names import shortened, unsafe
-from lossless_inr_lite.errors import FileFormatError, InputError, OutputError
+from lossless_inr_lite.errors import (
+    FileFormatError,
+    InputError,
+    OutputError,
+    as_integer,
+    check_type,
+    counted,
+    shown,
+)
 from lossless_inr_lite.files import (
     PREFIX,
+    as_path,
     check_not_input,
     check_replaceable,
     check_writable,
@@ -53,8 +62,8 @@ class _Place(NamedTuple):
 
 
 def compress_files(
-    paths: Sequence[Path],
-    output: Path,
+    paths: Sequence[str | Path],
+    output: str | Path,
     prior: str = "auto",
     level: int = 1,
     max_pixels: int = MAX_SAMPLES,
@@ -70,6 +79,9 @@ def compress_files(
     inputs or would replace something else; for what is not a picture of at most `max_pixels` that
     `decompress_file` can write again; and for two files that would be restored under one name.
     """
+    output = as_path(output, "the output")
+    paths = _as_paths(paths)
+    as_integer("max_pixels", max_pixels, 1)
     if not output.name.lower().endswith(SUFFIX):
         raise InputError(f"the output {output} is no container: its name must end in {SUFFIX}")
     check_writable(output)
@@ -89,18 +101,23 @@ def compress_files(
     pixels = sum(math.prod(signal.spec.grid_shape) for signal in signals)
     raw = sum(signal.spec.total_bits for signal in signals) // 8
     line = (
-        f"{output}: {len(signals)} pictures, {len(data)} bytes of {raw}, "
+        f"{output}: {counted(len(signals), 'picture')}, {counted(len(data), 'byte')} of {raw}, "
         f"{8 * len(data) / pixels:.3f} bits per pixel"
     )
     return Report(line, _told(not_kept))
 
 
-def decompress_file(source: Path, folder: Path, max_pixels: int = MAX_SAMPLES) -> Report:
+def decompress_file(
+    source: str | Path, folder: str | Path, max_pixels: int = MAX_SAMPLES
+) -> Report:
     """Restore the pictures of a container in `folder`, under the names of their files.
 
     Raises FileFormatError for anything but a whole container with names that are safe, and
     InputError when anything of one of these names is there already. Then nothing is written.
     """
+    source = as_path(source, "the container")
+    folder = as_path(folder, "the folder")
+    as_integer("max_pixels", max_pixels, 1)
     data = read_bytes(source, MAX_FILE)
     specs = parse(data, max_pixels).specs()
     _check_names([spec.name for spec in specs], FileFormatError)
@@ -125,8 +142,20 @@ def decompress_file(source: Path, folder: Path, max_pixels: int = MAX_SAMPLES) -
         raise OutputError(
             f"cannot write into {folder}: {reason_of(cause)}, nothing was written"
         ) from error
-    line = f"{folder}: {len(signals)} pictures, each with the samples that were coded"
+    line = f"{folder}: {counted(len(signals), 'picture')}, each with the samples that were coded"
     return Report(line, _told(not_kept))
+
+
+def _as_paths(paths: Sequence[str | Path]) -> list[Path]:
+    """At least one path."""
+    needed = "a list of pictures is needed"
+    if isinstance(paths, (str, bytes, os.PathLike)):
+        raise InputError(f"paths is {shown(paths)}: {needed}")
+    check_type("paths", paths, Iterable, needed)
+    found = [as_path(path, "a picture") for path in paths]
+    if not found:
+        raise InputError(f"paths is empty: {needed}")
+    return found
 
 
 def is_container(path: Path) -> bool:

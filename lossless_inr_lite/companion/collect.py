@@ -20,7 +20,7 @@ from typing import Any
 
 from lossless_inr_lite.companion.plan import PLAN, read_plan
 from lossless_inr_lite.companion.rows import row_name
-from lossless_inr_lite.errors import InputError, importing
+from lossless_inr_lite.errors import InputError, counted, importing
 from lossless_inr_lite.files import check_writable, read_bytes, replacing, write_json
 
 BAD_INPUT = 2
@@ -44,8 +44,8 @@ class Collected:
     def __str__(self) -> str:
         """How many rows are there, of how many."""
         if self.planned is None:
-            return f"Table {self.table}: {len(self.rows)} rows"
-        return f"Table {self.table}: {len(self.rows)} of {self.planned} rows"
+            return f"Table {self.table}: {counted(len(self.rows), 'row')}"
+        return f"Table {self.table}: {len(self.rows)} of {counted(self.planned, 'row')}"
 
 
 def read_rows(folders: Sequence[Path]) -> list[Collected]:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from lossless_inr_lite.errors import InputError, check_choice
+from lossless_inr_lite.errors import InputError, as_integer, check_choice, check_type
 from lossless_inr_lite.expansion.contour import contour_regions
 from lossless_inr_lite.expansion.linear_predictor import linear
 from lossless_inr_lite.expansion.rules import (
@@ -168,7 +168,10 @@ def check_expansion(signal: Signal, to_bits: int, from_bits: int | None, method:
 
     Raises InputError for all that `expand_signal` refuses, before any work.
     """
+    check_type("signal", signal, Signal, "a Signal is needed, as load_image gives one")
     check_choice("method", method, list(METHODS))
+    if from_bits is not None:
+        from_bits = as_integer("from_bits", from_bits)
     if signal.sample_rate is not None or signal.kind == "float":
         raise InputError(f"{signal.name} is not a picture of integers: only those can be expanded")
     if signal.meaning.white is not None:

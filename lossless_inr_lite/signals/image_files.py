@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lossless_inr_lite.errors import InputError
-from lossless_inr_lite.files import read_bytes, replacing
+from lossless_inr_lite.errors import InputError, check_type
+from lossless_inr_lite.files import as_path, read_bytes, replacing
+from lossless_inr_lite.signals.bits import check_num_bits
 from lossless_inr_lite.signals.formats import dicom, gif, jpeg, netpbm, png, tiff
 from lossless_inr_lite.signals.formats.picture import Picture, PictureFormat, Source
 from lossless_inr_lite.signals.formats.unread import refusal
@@ -80,8 +81,12 @@ def write_image(
 
     Raises InputError when the format cannot hold the samples or what they mean.
     """
-    path = Path(path)
-    kind = KINDS[samples.dtype.kind]
+    path = as_path(path)
+    check_type("samples", samples, np.ndarray, "an array is needed")
+    kind = KINDS.get(samples.dtype.kind)
+    if kind is None:
+        raise InputError(f"samples are {samples.dtype}: integers or float32 are needed")
+    check_num_bits(num_bits)
     spec = SignalSpec(path.name, samples.shape, num_bits, kind, meaning=meaning)
     check_image_output(path, spec)
     write = BY_SUFFIX[path.suffix.lower()].to_bytes

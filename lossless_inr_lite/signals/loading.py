@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lossless_inr_lite.errors import InputError
+from lossless_inr_lite.errors import InputError, as_integer
 from lossless_inr_lite.files import portable_name, read_bytes
 from lossless_inr_lite.signals import audio_files, image_files
 from lossless_inr_lite.signals.embedded import embedded_path
@@ -28,6 +28,7 @@ def load_image(
     smaller than `size`, of another depth, or of several pictures when `page` is None.
     """
     path = embedded_path(source)
+    _check_limits(num_bits, max_pixels, page)
     return _picture(source, path, read_bytes(path), size, num_bits, max_pixels, page)
 
 
@@ -41,8 +42,8 @@ def _picture(
     page: int | None,
 ) -> Signal:
     """The picture in the bytes of the file at `path`; see `load_image`."""
-    if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
-        raise InputError(f"size is {size!r}: allowed are integers from 1")
+    if size is not None:
+        size = as_integer("size", size, 1)
     picture, form = image_files.decode_image(path.name, data, max_pixels, size, page)
     _check_depth(path, picture.num_bits, num_bits)
     samples = picture.samples
@@ -75,6 +76,11 @@ def load_audio(
     another depth, a rate that does not divide the file's, and means of floats.
     """
     path = embedded_path(source)
+    if num_bits is not None:
+        as_integer("num_bits", num_bits)
+    as_integer("max_samples", max_samples, 1)
+    if sample_rate is not None:
+        sample_rate = as_integer("sample_rate", sample_rate)
     return _sound(source, path, read_bytes(path), num_bits, max_samples, sample_rate)
 
 
@@ -119,6 +125,7 @@ def load_signal(
     Raises InputError as these do, and for a `size` or a `page` of sound.
     """
     path = embedded_path(source)
+    _check_limits(num_bits, max_pixels, page)
     data = read_bytes(path)
     if not _is_sound(path, data):
         return _picture(source, path, data, size, num_bits, max_pixels, page)
@@ -146,6 +153,15 @@ def untold(meaning: Meaning, signal: Signal) -> dict[str, str]:
     if held is None:
         return {}
     return left_out(meaning, held.union(NEEDED))
+
+
+def _check_limits(num_bits: int | None, max_pixels: int, page: int | None) -> None:
+    """Raise InputError unless these are integers, where they are given."""
+    if num_bits is not None:
+        as_integer("num_bits", num_bits)
+    as_integer("max_pixels", max_pixels, 1)
+    if page is not None:
+        as_integer("page", page)
 
 
 def _check_depth(path: Path, found: int, wanted: int | None) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lossless_inr_lite.errors import InputError
+from lossless_inr_lite.errors import InputError, as_integer, check_type
 from lossless_inr_lite.signals.bits import Kind, check_num_bits, from_words, sample_dtype, to_words
 from lossless_inr_lite.signals.meaning import PLAIN, Meaning
 
@@ -108,7 +108,14 @@ class Signal:
     kind: Kind = field(init=False)
 
     def __post_init__(self) -> None:
-        check_num_bits(self.num_bits)
+        check_type("samples", self.samples, np.ndarray, "an array of numpy is needed")
+        object.__setattr__(self, "num_bits", check_num_bits(self.num_bits))
+        check_type("name", self.name, str, "a text is needed")
+        check_type("meaning", self.meaning, Meaning, "a Meaning is needed")
+        check_type("subtype", self.subtype, (str, type(None)), "a text or None is needed")
+        if self.sample_rate is not None:
+            rate = as_integer("sample_rate", self.sample_rate, 1)
+            object.__setattr__(self, "sample_rate", rate)
         dimensions = 3 if self.sample_rate is None else 2
         if self.samples.ndim != dimensions or 0 in self.samples.shape:
             wanted = "(T, C)" if self.sample_rate else "(H, W, C)"
@@ -126,6 +133,12 @@ class Signal:
         to_words(self.samples, self.num_bits, kind)  # raises when a sample does not fit
         smallest = self.samples.astype(sample_dtype(kind, self.num_bits))
         object.__setattr__(self, "samples", smallest)
+
+    def __repr__(self) -> str:
+        """One line, without the samples."""
+        shape = " x ".join(map(str, self.samples.shape))
+        rate = "" if self.sample_rate is None else f", {self.sample_rate} Hz"
+        return f"Signal({self.name!r}: {shape}, {self.num_bits} bits, {self.kind}{rate})"
 
     @property
     def spec(self) -> SignalSpec:

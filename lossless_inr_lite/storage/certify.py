@@ -6,6 +6,7 @@ A saved file is decoded again in a new process, in many ways, and every bit is c
 import itertools
 import json
 import math
+import numbers
 import shutil
 import subprocess
 import sys
@@ -20,8 +21,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from lossless_inr_lite.errors import FileFormatError, InputError, OutputError
+from lossless_inr_lite.errors import FileFormatError, InputError, OutputError, check_type
 from lossless_inr_lite.files import (
+    as_path,
     check_not_input,
     check_replaceable,
     check_writable,
@@ -87,9 +89,13 @@ def certify(path: str | Path, signal: Signal, max_seconds: float | None = None) 
     finds wrong bits is the last: one is enough to know. The certificate lists the ways that were
     tried.
 
-    Raises FileFormatError when the file cannot be decoded.
+    Raises InputError for anything but a signal and a path, and FileFormatError when the file cannot
+    be decoded.
     """
-    return _certify_files([_Job(Path(path), signal, max_seconds)])[0]
+    check_type("signal", signal, Signal, "a Signal is needed, as load_image gives one")
+    if max_seconds is not None:
+        check_type("max_seconds", max_seconds, numbers.Real, "a number or None is needed")
+    return _certify_files([_Job(as_path(path), signal, max_seconds)])[0]
 
 
 def certify_model(fit: Fit, signal: Signal) -> Certificate | None:
@@ -156,7 +162,8 @@ def save(fit: Fit, path: str | Path, force: bool = False) -> Path:
 
     Raises InputError when the folder cannot be written, and as `check_output` does.
     """
-    path = Path(path)
+    path = as_path(path)
+    check_type("fit", fit, Fit, "what fit returns is needed")
     check_output(path, force=force)
     header = _save(fit, path)
     write_certificate(_certificate_of(fit, path, header), path)
@@ -235,7 +242,7 @@ def check_output(path: str | Path, inputs: Iterable[Path] = (), force: bool = Fa
     Neither file may be one of `inputs`. What is there already must be a saved network, and a
     certificate beside it: anything else is the user's own, and only `force` replaces it.
     """
-    path = Path(path)
+    path = as_path(path)
     check_suffix(path)
     check_writable(path)
     beside = check_writable(certificate_path(path))

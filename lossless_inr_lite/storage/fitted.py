@@ -43,6 +43,18 @@ class Fit:
     certificate: Certificate | None = None
     time_left: TimeLeft | None = None
 
+    def __repr__(self) -> str:
+        """One line: what was fitted, how, and what came out."""
+        spec = self.model.spec
+        shape = " x ".join(map(str, spec.shape))
+        state = "lossless" if self.lossless else f"{self.entry.wrong_bits:,} wrong bits"
+        if self.certificate is None:
+            state += ", not certified"
+        return (
+            f"Fit({spec.name!r}: {shape}, {spec.num_bits} bits; {self.recipe}, "
+            f"{self.num_parameters:,} parameters, {self.entry.iteration:,} iterations, {state})"
+        )
+
     @property
     def lossless(self) -> bool:
         """True only when `certify` decoded the saved file to the same samples in every way."""

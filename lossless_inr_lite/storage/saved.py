@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lossless_inr_lite.architecture import Architecture
 from lossless_inr_lite.errors import FileFormatError, InputError
-from lossless_inr_lite.files import read_bytes, replacing
+from lossless_inr_lite.files import as_path, read_bytes, replacing
 from lossless_inr_lite.signals import Signal, SignalSpec
 from lossless_inr_lite.storage.header import MAX_HEADER, Header, check_header
 from lossless_inr_lite.storage.trits import ENVELOPE, check_packable, packed, read_trits
@@ -24,10 +24,11 @@ def check_suffix(path: str | Path) -> str:
 
     Raises InputError for any other.
     """
-    suffix = Path(path).suffix
+    path = as_path(path)
+    suffix = path.suffix
     if suffix not in SUFFIXES:
         raise InputError(
-            f"cannot save a network as {Path(path).name!r}: the suffix .safetensors is needed "
+            f"cannot save a network as {path.name!r}: the suffix .safetensors is needed "
             "(or .trits, if ternary)"
         )
     return suffix
@@ -78,7 +79,7 @@ def read_model(path: str | Path) -> tuple["Decoder", Header]:
     A file of trits needs no torch. Raises FileFormatError when the file is truncated, altered,
     foreign, or from a newer version.
     """
-    path = Path(path)
+    path = as_path(path)
     return model_from_bytes(path.name, read_bytes(path, error=FileFormatError))
 
 

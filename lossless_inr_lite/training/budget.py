@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from lossless_inr_lite.errors import InputError
+from lossless_inr_lite.errors import as_integer, check_positive
 
 LEAST_SECONDS = 1e-3
 """What preparations leave to the training, however short the limit is."""
@@ -15,16 +15,19 @@ class Budget:
     max_iterations: updates of weights, those of an earlier run that is gone on from included.
     max_seconds: of this run and its certificate together.
 
-    Raises InputError unless each is None or a number above 0.
+    Raises InputError unless `max_iterations` is None or an integer from 1, and `max_seconds` None
+    or a number above 0.
     """
 
     max_iterations: int | None = None
     max_seconds: float | None = None
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if value is not None:
-                check_positive(name, value)
+        if self.max_iterations is not None:
+            limit = as_integer("max_iterations", self.max_iterations, 1)
+            object.__setattr__(self, "max_iterations", limit)
+        if self.max_seconds is not None:
+            check_positive("max_seconds", self.max_seconds)
 
     def after(self, seconds: float) -> "Budget":
         """Return what is left when so many seconds were spent; LEAST_SECONDS always are.
@@ -36,13 +39,3 @@ class Budget:
             return self
         least = min(self.max_seconds, LEAST_SECONDS)
         return replace(self, max_seconds=max(self.max_seconds - seconds, least))
-
-
-def check_positive(what: str, value: float) -> None:
-    """Raise InputError unless `value` is a number above 0.
-
-    >>> check_positive("max_seconds", 0.5)
-    """
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not is_number or not value > 0:
-        raise InputError(f"{what} is {value!r}: a number above 0 is needed")

@@ -1,5 +1,6 @@
 """Fitting a network to a signal until every bit is right."""
 
+import numbers
 import sys
 import time
 from collections.abc import Mapping
@@ -13,13 +14,22 @@ from tqdm import tqdm
 
 from lossless_inr_lite.architecture import Architecture
 from lossless_inr_lite.devices import check_memory, get_device, limit_threads
-from lossless_inr_lite.errors import DivergedError, InputError, check_choice
+from lossless_inr_lite.errors import (
+    DivergedError,
+    InputError,
+    as_integer,
+    check_choice,
+    check_type,
+    shown,
+)
+from lossless_inr_lite.files import as_path
 from lossless_inr_lite.model import Model, build_model, build_shape
 from lossless_inr_lite.signals import Signal
 from lossless_inr_lite.storage.certify import certify_model
 from lossless_inr_lite.storage.fitted import Fit
-from lossless_inr_lite.storage.saved import check_storable
-from lossless_inr_lite.training.budget import Budget, check_positive
+from lossless_inr_lite.storage.saved import SUFFIXES, check_storable
+from lossless_inr_lite.training import RECIPE_NAMES
+from lossless_inr_lite.training.budget import Budget
 from lossless_inr_lite.training.memory import default_chunk
 from lossless_inr_lite.training.parts import forget_parts
 from lossless_inr_lite.training.recipes import Recipe, get_recipe
@@ -94,22 +104,30 @@ def fit(
     written, or more memory than is free. Raises DivergedError, with the best fit so far, when the
     loss is no longer finite.
     """
-    warm_up()
-    started = time.perf_counter()
+    check_type("signal", signal, Signal, "a Signal is needed, as load_image gives one")
+    needed = f"a recipe is needed: {', '.join(RECIPE_NAMES)}, or a Recipe of your own"
+    check_type("recipe", recipe, (str, Recipe), needed)
     plan = get_recipe(recipe) if isinstance(recipe, str) else recipe
     wanted = _one_architecture(architecture, parts)
-    complete = plan.complete(wanted, signal.spec)
     allowed = _one_budget(budget, max_iterations, max_seconds)
+    seed = _checked_seed(seed)
+    if callback is not None and not callable(callback):
+        raise InputError(f"callback is {shown(callback)}: a function of (entry, words) is needed")
+    for what, value in (("progress", progress), ("certify", certify)):
+        check_type(what, value, (bool, type(None)), "True or False is needed")
+    check_choice("suffix of a saved network", saved_as, list(SUFFIXES))
+    folder = None if resume_dir is None else as_path(resume_dir, "resume_dir")
     device = get_device(device)
     if chunk_samples is None:
         chunk_samples = default_chunk(device)
-    check_positive("chunk_samples", chunk_samples)
-    chunk = max(1, int(chunk_samples))
+    chunk = as_integer("chunk_samples", chunk_samples, 1)
+    warm_up()
+    started = time.perf_counter()
+    complete = plan.complete(wanted, signal.spec)
     model = _checked_model(complete, plan, signal, seed, chunk, device)
     check_storable(signal.spec, complete, saved_as)
     allowed = _with_default_limit(allowed, plan, model)
     allowed = allowed.after(time.perf_counter() - started)
-    folder = None if resume_dir is None else Path(resume_dir)
     run = Run(signal, model, Plan(plan.name, seed, allowed, device, chunk, callback, folder))
     result = _train(run, plan, progress)
     if certify:
@@ -142,6 +160,7 @@ def _one_budget(
     limits = Budget(max_iterations, max_seconds)
     if budget is None:
         return limits
+    check_type("budget", budget, Budget, "a Budget is needed, or max_iterations and max_seconds")
     for name, value in vars(limits).items():
         if value is not None and getattr(budget, name) is not None:
             raise InputError(f"{name} is given twice, by itself and in the budget")
@@ -161,11 +180,16 @@ def _checked_model(
     architecture: Architecture, recipe: Recipe, signal: Signal, seed: int, chunk: int, device: str
 ) -> Model:
     """Build the model, after a look at its size on the meta device, which allocates nothing."""
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < SEEDS:
-        raise InputError(f"seed is {seed!r}: allowed are integers from 0 to 2^63 - 1")
     shape = build_shape(architecture, signal.spec)
     check_memory(recipe.trainer.memory(shape, chunk), device)
     return build_model(architecture, signal.spec, seed)
+
+
+def _checked_seed(seed: int) -> int:
+    is_integer = isinstance(seed, numbers.Integral) and not isinstance(seed, bool)
+    if not is_integer or not 0 <= int(seed) < SEEDS:
+        raise InputError(f"seed is {shown(seed)}: allowed are integers from 0 to 2^63 - 1")
+    return int(seed)
 
 
 @cache

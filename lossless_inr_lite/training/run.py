@@ -165,6 +165,10 @@ class Run:
         reserved = min(2 * self.look_seconds, MOST_RESERVED * limit)
         return limit - reserved - self.seconds_of_this_run
 
+    def is_out_of_budget(self) -> bool:
+        """Whether no other iteration is allowed."""
+        return self.iterations_left() <= 0 or self.seconds_left() <= 0
+
     def wrong_codes(self) -> Tensor:
         """Return codes (G, S, out) of which every bit is wrong: a start for those to be decided."""
         return (2**self.digit_bits - 1) - self.codes

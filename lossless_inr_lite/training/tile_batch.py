@@ -216,7 +216,7 @@ class TileBatch:
     def train_epoch(self) -> float | None:
         """Show every sample once, in random order, then examine the tiles; return the mean loss.
 
-        None when the seconds of the budget ended on the way: an epoch may be long.
+        None when the budget ended on the way: an epoch may be long.
         Raises DivergedError when no tile has had a finite loss for some epochs.
         """
         samples = self.run.coordinates.shape[1]
@@ -224,7 +224,7 @@ class TileBatch:
         wrong = torch.zeros_like(self.rate.share)
         loss = torch.zeros_like(self.rate.share)
         for pick in order.split(self.batch_size):
-            if self.steps > 0 and self.run.seconds_left() <= 0:
+            if self.steps > 0 and self.run.is_out_of_budget():
                 return None
             step_wrong, step_loss = self.learn(pick)
             wrong += step_wrong

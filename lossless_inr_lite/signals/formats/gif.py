@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lossless_inr_lite.errors import InputError
+from lossless_inr_lite.errors import InputError, counted
 from lossless_inr_lite.signals.formats.picture import Picture, PictureFormat, Source
 from lossless_inr_lite.signals.formats.pillow import opened
 
@@ -48,7 +48,7 @@ def read_gif(source: Source) -> Picture:
     if file.has_comment:
         phrases.append("a comment")
     if file.bytes_behind:
-        phrases.append(f"{file.bytes_behind} bytes behind its end")
+        phrases.append(f"{counted(file.bytes_behind, 'byte')} behind its end")
     return Picture(samples, 8, not_kept=tuple(phrases))
 
 

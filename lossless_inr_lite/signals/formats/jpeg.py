@@ -5,7 +5,7 @@ Pillow decodes the usual ones of 8 bits, imagecodecs those of 12 bits and the lo
 
 import numpy as np
 
-from lossless_inr_lite.errors import InputError, importing
+from lossless_inr_lite.errors import InputError, counted, importing
 from lossless_inr_lite.signals.formats.exif import PREFIX, orientation_in
 from lossless_inr_lite.signals.formats.jpeg_segments import (
     COMMENT,
@@ -133,7 +133,7 @@ def _not_kept(source: Source, file: JpegFile) -> tuple[str, ...]:
     if file.bodies(PROFILE_AND_VIEWS, SEVERAL_VIEWS):
         phrases.append(_other_views(source))
     elif file.bytes_behind:
-        phrases.append(f"{file.bytes_behind} bytes behind its end")
+        phrases.append(f"{counted(file.bytes_behind, 'byte')} behind its end")
     return tuple(phrases)
 
 

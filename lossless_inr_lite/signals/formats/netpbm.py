@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lossless_inr_lite.errors import InputError
+from lossless_inr_lite.errors import InputError, counted
 from lossless_inr_lite.signals.formats.picture import Picture, PictureFormat, Source
 from lossless_inr_lite.signals.meaning import Colours, Meaning
 from lossless_inr_lite.signals.signal import SignalSpec
@@ -106,7 +106,7 @@ def read_netpbm(source: Source) -> Picture:
         phrases.append(f"the tuple type {header.tuple_type[:40]}")
     behind = len(source.data[pages[-1][1] :].strip())
     if behind:
-        phrases.append(f"{behind} bytes behind its end")
+        phrases.append(f"{counted(behind, 'byte')} behind its end")
     samples = samples.astype(header.dtype.newbyteorder("="))
     return Picture(samples, num_bits, Meaning(white=white, colours=colours), tuple(phrases))
 

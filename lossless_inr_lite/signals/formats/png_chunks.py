@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from lossless_inr_lite.errors import InputError
+from lossless_inr_lite.errors import InputError, counted
 from lossless_inr_lite.signals.formats.exif import exif_of, orientation_in
 from lossless_inr_lite.signals.meaning import MAX_PROFILE, Meaning, profile_text
 
@@ -151,7 +151,7 @@ class PngFile:
             more = ["..."] if len(unknown) > MOST_NAMES else []
             yield f"chunks {' '.join(unknown[:MOST_NAMES] + more)}"
         if self.bytes_behind:
-            yield f"{self.bytes_behind} bytes behind its end"
+            yield f"{counted(self.bytes_behind, 'byte')} behind its end"
 
     def _orientation(self) -> tuple[int, bool]:
         """The orientation, and whether the Exif data hold anything else."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lossless_inr_lite.errors import InputError
+from lossless_inr_lite.errors import InputError, counted
 from lossless_inr_lite.signals.formats.sound import (
     SUBTYPES,
     USUAL_MASKS,
@@ -92,7 +92,7 @@ def read_wav(source: SoundSource) -> Sound:
     samples = _samples(raw, layout.subtype, file.order).reshape(frames, layout.channels)
     phrases = list(file.not_kept)
     if left_over:
-        phrases.append(f"{left_over} bytes behind the last whole frame")
+        phrases.append(f"{counted(left_over, 'byte')} behind the last whole frame")
     return Sound(samples, layout.rate, layout.subtype, layout.meaning, tuple(phrases))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from lossless_inr_lite.errors import InputError
+from lossless_inr_lite.errors import InputError, counted
 from lossless_inr_lite.signals.formats.sound import ByteOrder
 
 BIG_ENDIAN = b"RIFX"
@@ -91,7 +91,7 @@ def parsed(name: str, data: bytes) -> WavFile:
     if is_wav(data[end : end + FIRST_CHUNK]) or is_wav(data[end + 1 : end + 1 + FIRST_CHUNK]):
         raise InputError(TWO_SOUNDS.format(name))
     if behind > 0 and not is_filler:
-        phrases.append(f"{behind} bytes behind its end")
+        phrases.append(f"{counted(behind, 'byte')} behind its end")
     samples = memoryview(data)[body.start :][: body.length]
     return WavFile(walk.order, data[header.start :][: header.length], samples, tuple(phrases))
 
