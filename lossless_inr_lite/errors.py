@@ -51,7 +51,7 @@ def check_type(what: str, value: object, kinds: type | tuple[type, ...], needed:
         raise InputError(f"{what} is {shown(value)}: {needed}")
 
 
-def as_integer(what: str, value: object, least: int | None = None) -> int:
+def as_integer(what: str, value: Any, least: int | None = None) -> int:
     """Return an integer of Python or numpy as an `int`.
 
     Raises InputError for anything else, truth values included, and for less than `least`.
@@ -72,7 +72,7 @@ def check_positive(what: str, value: Any) -> None:
     >>> check_positive("max_seconds", 0.5)
     """
     is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not is_number or not value > 0:
+    if not is_number or not float(value) > 0:
         raise InputError(f"{what} is {shown(value)}: a number above 0 is needed")
 
 

@@ -185,7 +185,7 @@ def _checked_model(
     return build_model(architecture, signal.spec, seed)
 
 
-def _checked_seed(seed: int) -> int:
+def _checked_seed(seed: Any) -> int:
     is_integer = isinstance(seed, numbers.Integral) and not isinstance(seed, bool)
     if not is_integer or not 0 <= int(seed) < SEEDS:
         raise InputError(f"seed is {shown(seed)}: allowed are integers from 0 to 2^63 - 1")
