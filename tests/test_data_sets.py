@@ -745,7 +745,7 @@ def pictures_in(folder, count=2, bits=8, shape=(HEIGHT, WIDTH, 3), stretched=Fal
         ({"count": 1}, r"holds 1 files .* small2\.png missing"),
         ({"bits": 16}, "16 bits a sample, and 8 are expected"),
         ({"shape": (WIDTH, HEIGHT, 3)}, "12 x 16"),
-        ({"shape": (HEIGHT, WIDTH, 1)}, "1 channels"),
+        ({"shape": (HEIGHT, WIDTH, 1)}, "1 channel,"),
     ],
 )
 def test_check_tells_what_differs(small, tmp_path, made, said):

@@ -264,7 +264,7 @@ def test_a_broken_file_is_refused_with_the_reason(data, message):
     ("suffix", "channels", "num_bits", "message"),
     [
         (".pgm", 3, 8, "cannot hold 3 channels"),
-        (".ppm", 1, 8, "cannot hold 1 channels"),
+        (".ppm", 1, 8, "cannot hold 1 channel:"),
         (".pnm", 2, 8, "cannot hold 2 channels"),
         (".pbm", 1, 2, "a .pbm holds 1 of 1"),
         (".pbm", 3, 1, "a .pbm holds 1 of 1"),

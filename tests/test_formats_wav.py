@@ -176,7 +176,7 @@ def test_long_files_without_ds64_are_broken(loaded):
 
 
 def test_more_than_allowed_is_refused_before_work(loaded):
-    with pytest.raises(InputError, match="declares 5 frames of 1 channels"):
+    with pytest.raises(InputError, match="declares 5 frames of 1 channel,"):
         loaded(riff(*PLAIN), max_pixels=4)
 
 
@@ -253,7 +253,7 @@ REFUSED = {
     "no channel": (fmt(channels=0), "declares 0 channels"),
     "no rate": (fmt(rate=0), "declares 0 samples a second"),
     "no bits": (fmt(bits=0, align=2), "coded as integers of 0 bits"),
-    "frames": (fmt(align=3), "contradicts itself: 1 channels of 16 bits make frames of 2 bytes"),
+    "frames": (fmt(align=3), "contradicts itself: 1 channel of 16 bits make frames of 2 bytes"),
     "no frame": (fmt(align=0), "contradicts itself"),
     "valid bits": (extended(16, 17, 4), "contradicts itself: it declares 17 valid bits in 16"),
     "short": (fmt()[:15], "header .* has 15 bytes, at least 16"),

@@ -21,7 +21,7 @@ from lossless_inr_lite.codec.container import (
 from lossless_inr_lite.codec.names import LONGEST, num_bytes
 from lossless_inr_lite.codec.priors import Prior, load_prior, prior_digest, prior_names
 from lossless_inr_lite.codec.single_picture import unpack
-from lossless_inr_lite.errors import FileFormatError, InputError, check_type
+from lossless_inr_lite.errors import FileFormatError, InputError, check_type, counted
 from lossless_inr_lite.signals import MAX_SAMPLES, Signal
 
 LEVELS = (0, 1, 2)
@@ -180,7 +180,7 @@ def _encode_alone(signal: Signal) -> CodedGroup:
     channels = header.shape[2]
     if channels != 1 or header.num_bits != 8:
         raise InputError(
-            f"{signal.name} has {channels} channels of {header.num_bits} bits: "
+            f"{signal.name} has {counted(channels, 'channel')} of {header.num_bits} bits: "
             "level 0 takes pictures of one channel of 8 bits"
         )
     # Training needs torch, and decoding must not: so it is imported here.

@@ -10,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from lossless_inr_lite.companion.data_sets import DataSet, Expected, SourceFile
-from lossless_inr_lite.errors import FileFormatError, InputError
+from lossless_inr_lite.errors import FileFormatError, InputError, counted
 from lossless_inr_lite.files import inflated, read_bytes
 from lossless_inr_lite.signals import Signal, load_signal
 from lossless_inr_lite.signals.genuineness import genuineness
@@ -131,7 +131,7 @@ def _load(path: Path, expected: Expected, file: SourceFile | None) -> Signal | N
     *grid, channels = signal.samples.shape
     if channels != expected.channels:
         raise InputError(
-            f"{path.name} has {channels} channels, and {expected.channels} are expected"
+            f"{path.name} has {counted(channels, 'channel')}, and {expected.channels} are expected"
         )
     fits_one = not expected.shapes or tuple(grid) in expected.shapes
     if not fits_one or (expected.one_side is not None and expected.one_side not in grid):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lossless_inr_lite.errors import InputError, importing
+from lossless_inr_lite.errors import InputError, counted, importing
 from lossless_inr_lite.signals.formats.flac_blocks import MAGIC, FlacFile, bare_stream, parsed
 from lossless_inr_lite.signals.formats.sound import (
     SUBTYPES,
@@ -82,7 +82,8 @@ def check_flac(name: str, spec: SignalSpec) -> None:
         )
     if spec.channels > MOST_CHANNELS:
         raise InputError(
-            f"{name} cannot hold {spec.channels} channels: FLAC has room for {MOST_CHANNELS}: "
+            f"{name} cannot hold {counted(spec.channels, 'channel')}"
+            f": FLAC has room for {MOST_CHANNELS}: "
             "use .wav"
         )
 

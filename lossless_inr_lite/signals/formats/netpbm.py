@@ -116,7 +116,8 @@ def check_netpbm(name: str, spec: SignalSpec) -> None:
     suffix = name[name.rfind(".") :].lower()
     if spec.channels not in SUFFIX_CHANNELS[suffix]:
         raise InputError(
-            f"{name} cannot hold {spec.channels} channels: .pgm holds 1, .ppm holds 3, .pam 1 to 16"
+            f"{name} cannot hold {counted(spec.channels, 'channel')}"
+            ": .pgm holds 1, .ppm holds 3, .pam 1 to 16"
         )
     _check_samples(name, spec)
 
@@ -125,7 +126,8 @@ def check_pbm(name: str, spec: SignalSpec) -> None:
     """Raise InputError unless the samples are of 1 bit and 1 channel."""
     if spec.channels != 1 or spec.num_bits != 1 or spec.kind != "unsigned":
         raise InputError(
-            f"{name} cannot hold {spec.channels} channels of {spec.num_bits} {spec.kind} bits: "
+            f"{name} cannot hold {counted(spec.channels, 'channel')}"
+            f" of {spec.num_bits} {spec.kind} bits: "
             "a .pbm holds 1 of 1"
         )
 
@@ -228,7 +230,8 @@ def _pam_header(source: Source, text: bytes, begins: int) -> Header:
     tuple_type = " ".join(types)
     if TUPLES.get(tuple_type, channels) != channels:
         raise InputError(
-            f"{source.name} declares {channels} channels of the type {tuple_type}, which has "
+            f"{source.name} declares {counted(channels, 'channel')}"
+            f" of the type {tuple_type}, which has "
             f"{TUPLES[tuple_type]}"
         )
     return Header(
@@ -327,7 +330,8 @@ def _words(digits: np.ndarray, is_one_digit: bool) -> tuple[np.ndarray, np.ndarr
 def _check_samples(name: str, spec: SignalSpec) -> None:
     if spec.num_bits > 16 or spec.kind != "unsigned":
         raise InputError(
-            f"{name} cannot hold {spec.channels} channels of {spec.num_bits} {spec.kind} bits: "
+            f"{name} cannot hold {counted(spec.channels, 'channel')}"
+            f" of {spec.num_bits} {spec.kind} bits: "
             "use .tif"
         )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lossless_inr_lite.errors import InputError
+from lossless_inr_lite.errors import InputError, counted
 from lossless_inr_lite.signals.meaning import PLAIN, Meaning
 from lossless_inr_lite.signals.signal import SignalSpec
 
@@ -35,7 +35,8 @@ class Source:
             raise InputError(f"{self.name} declares {width} x {height} pixels: an empty picture")
         if channels > MAX_CHANNELS:
             raise InputError(
-                f"{self.name} declares {channels} channels: at most {MAX_CHANNELS} are allowed"
+                f"{self.name} declares {counted(channels, 'channel')}"
+                f": at most {MAX_CHANNELS} are allowed"
             )
         if height * width > self.max_pixels:
             raise InputError(

@@ -12,7 +12,7 @@ import zlib
 
 import numpy as np
 
-from lossless_inr_lite.errors import InputError, importing
+from lossless_inr_lite.errors import InputError, counted, importing
 from lossless_inr_lite.signals.formats.apng import animation_of, shown
 from lossless_inr_lite.signals.formats.picture import Picture, PictureFormat, Source
 from lossless_inr_lite.signals.formats.pillow import opened
@@ -72,12 +72,13 @@ def check_png(name: str, spec: SignalSpec) -> None:
     channels = spec.channels
     if spec.num_bits > 16 or channels > 4 or spec.kind != "unsigned":
         raise InputError(
-            f"{name} cannot hold {channels} channels of {spec.num_bits} {spec.kind} bits: use .tif"
+            f"{name} cannot hold {counted(channels, 'channel')}"
+            f" of {spec.num_bits} {spec.kind} bits: use .tif"
         )
     depths = GREY_DEPTHS if channels == 1 else OTHER_DEPTHS
     if spec.num_bits not in depths:
         raise InputError(
-            f"{name} cannot hold {channels} channels of {spec.num_bits} bits, PNG has "
+            f"{name} cannot hold {counted(channels, 'channel')} of {spec.num_bits} bits, PNG has "
             f"{', '.join(map(str, depths))}: use {OTHER_SUFFIXES[channels]}"
         )
     _check_sides(name, *spec.grid_shape)

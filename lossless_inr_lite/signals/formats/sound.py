@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from lossless_inr_lite.errors import InputError
+from lossless_inr_lite.errors import InputError, counted
 from lossless_inr_lite.signals.meaning import PLAIN, Meaning
 from lossless_inr_lite.signals.signal import SignalSpec
 
@@ -52,7 +52,8 @@ class SoundSource:
             raise InputError(f"{self.name} holds no samples")
         if frames * channels > self.max_samples:
             raise InputError(
-                f"{self.name} {verb} {frames} frames of {channels} channels, more than the "
+                f"{self.name} {verb} {frames} frames of {counted(channels, 'channel')}"
+                ", more than the "
                 f"{self.max_samples} samples that are allowed: raise --max-pixels if you trust "
                 "the file"
             )

@@ -5,7 +5,7 @@ Section numbers are those of TIFF 6.0. Names of colours are those of `Meaning`.
 
 from typing import Any
 
-from lossless_inr_lite.errors import InputError
+from lossless_inr_lite.errors import InputError, counted
 from lossless_inr_lite.signals.formats.tiff_directories import Contents, Directory
 from lossless_inr_lite.signals.meaning import (
     COLOUR_CHANNELS,
@@ -100,7 +100,8 @@ def meaning_of(directory: Directory, photometric: int, channels: int) -> Meaning
     behind = channels_behind(colours, channels)
     if behind < 0:
         raise InputError(
-            f"{directory.name} has {channels} channels, and its colours ({colours}) need "
+            f"{directory.name} has {counted(channels, 'channel')}"
+            f", and its colours ({colours}) need "
             f"{COLOUR_CHANNELS[colours]}"
         )
     extra = next(iter(directory.values(EXTRA_SAMPLES)), 0)
@@ -182,14 +183,14 @@ def check_meaning(name: str, spec: SignalSpec) -> None:
     meaning = spec.meaning
     if channels_behind(meaning.colours, spec.channels) < 0:
         raise InputError(
-            f"{name} cannot hold {spec.channels} channels as {meaning.colours}: "
+            f"{name} cannot hold {counted(spec.channels, 'channel')} as {meaning.colours}: "
             f"{COLOUR_CHANNELS[meaning.colours]} are needed"
         )
     short = settled(meaning, spec.channels)
     if short != meaning:
         raise InputError(
             f"{name} cannot hold the colours {meaning.colours!r} and the alpha {meaning.alpha!r} "
-            f"of {spec.channels} channels as they are said: the same is said by "
+            f"of {counted(spec.channels, 'channel')} as they are said: the same is said by "
             f"{short.colours!r} and {short.alpha!r}"
         )
 

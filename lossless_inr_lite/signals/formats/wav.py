@@ -105,12 +105,14 @@ def check_wav(name: str, spec: SignalSpec) -> None:
     frames, channels = spec.shape
     if channels * width > LARGEST_FRAME:
         raise InputError(
-            f"{name} cannot hold {channels} channels of {width} bytes a sample: WAV has room for "
+            f"{name} cannot hold {counted(channels, 'channel')}"
+            f" of {width} bytes a sample: WAV has room for "
             f"{LARGEST_FRAME} bytes a frame"
         )
     if frames * channels * width > LARGEST_FILE - 128:
         raise InputError(
-            f"{name} cannot hold {frames} frames of {channels} channels: a WAV file ends at 4 GiB"
+            f"{name} cannot hold {frames} frames of {counted(channels, 'channel')}"
+            ": a WAV file ends at 4 GiB"
         )
 
 
@@ -144,13 +146,14 @@ def _layout(source: SoundSource, file: WavFile) -> Layout:
         coding, said_bits, mask = _extension(name, file)
         valid_bits = said_bits or bits  # 0 says nothing
     if channels < 1:
-        raise InputError(f"{name} declares {channels} channels: at least 1 is needed")
+        raise InputError(f"{name} declares {counted(channels, 'channel')}: at least 1 is needed")
     source.check_rate(rate)
     _check_coding(name, coding, bits)
     width = -(-bits // 8)
     if frame_bytes != channels * width:
         raise InputError(
-            f"{name} contradicts itself: {channels} channels of {bits} bits make frames of "
+            f"{name} contradicts itself: {counted(channels, 'channel')}"
+            f" of {bits} bits make frames of "
             f"{channels * width} bytes, and it declares {frame_bytes}"
         )
     if valid_bits > 8 * width:
