@@ -251,8 +251,15 @@ def netpbm_files() -> list[bytes]:
 
 def dicom_files() -> list[bytes]:
     """DICOM: depths, signs, colours, frames, and encapsulated pixels of several codings."""
-    from pydicom.encaps import encapsulate
-    from pydicom.uid import JPEGBaseline8Bit, RLELossless
+    import imagecodecs
+    from pydicom.uid import (
+        HTJ2KLossless,
+        JPEG2000Lossless,
+        JPEGBaseline8Bit,
+        JPEGLosslessSV1,
+        JPEGLSLossless,
+        RLELossless,
+    )
 
     grey = _samples(6, 8)
     colour = _samples(6, 8, 3)
@@ -261,10 +268,13 @@ def dicom_files() -> list[bytes]:
     jpeg = _by_pillow([grey], "JPEG", quality=30)
     rle = _dataset(grey)
     rle.compress(RLELossless)
-    lossy = _dataset(grey)
-    lossy.PixelData = encapsulate([jpeg])
-    lossy["PixelData"].is_undefined_length = True
-    lossy.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    codings = [
+        (JPEGBaseline8Bit, jpeg),
+        (JPEGLosslessSV1, imagecodecs.ljpeg_encode(grey)),
+        (JPEGLSLossless, imagecodecs.jpegls_encode(grey)),
+        (JPEG2000Lossless, imagecodecs.jpeg2k_encode(grey, reversible=True, codecformat="j2k")),
+        (HTJ2KLossless, imagecodecs.htj2k_encode(grey, reversible=True)),
+    ]
     rescaled = {"RescaleSlope": "2", "RescaleIntercept": "-1024", "PixelRepresentation": 1}
     wanted = [
         _dataset(grey),
@@ -274,9 +284,20 @@ def dicom_files() -> list[bytes]:
         _dataset(colour, PhotometricInterpretation="YBR_FULL"),
         _dataset(frames, NumberOfFrames=3),
         rle,
-        lossy,
+        *(_compressed(grey, syntax, frame) for syntax, frame in codings),
     ]
     return [_dicom_file(dataset) for dataset in wanted]
+
+
+def _compressed(samples: np.ndarray, syntax: str, frame: bytes) -> Any:
+    """A data set with one compressed frame."""
+    from pydicom.encaps import encapsulate
+
+    dataset = _dataset(samples)
+    dataset.PixelData = encapsulate([frame])
+    dataset["PixelData"].is_undefined_length = True
+    dataset.file_meta.TransferSyntaxUID = syntax
+    return dataset
 
 
 def _dataset(samples: np.ndarray, **elements: Any) -> Any:

@@ -253,12 +253,17 @@ def as_file(path: Path) -> Iterator[Path]:
 
 
 def inflated(
-    data: bytes, limit: int, what: str, zdict: bytes | None = None, wbits: int = zlib.MAX_WBITS
+    data: bytes,
+    limit: int,
+    what: str,
+    zdict: bytes | None = None,
+    wbits: int = zlib.MAX_WBITS,
+    may_go_on: bool = False,
 ) -> bytes:
     """The bytes that were deflated into `data`, of which there may be at most `limit`.
 
     `what` is named in the error ("the container's header"). `zdict` and `wbits` are those of
-    `zlib.compressobj`.
+    `zlib.compressobj`. With `may_go_on` bytes behind the end are passed over.
 
     Raises FileFormatError when `data` is no deflated stream, is cut off, goes on behind its end,
     or holds more than `limit` bytes: then no more than `limit` + 1 bytes have been inflated.
@@ -272,7 +277,7 @@ def inflated(
         raise FileFormatError(f"{what} is larger than {limit} bytes when it is inflated")
     if not stream.eof:
         raise FileFormatError(f"{what} is cut off")
-    if stream.unused_data:
+    if stream.unused_data and not may_go_on:
         behind = counted(len(stream.unused_data), "byte")
         raise FileFormatError(f"{what} has {behind} behind its end")
     return text

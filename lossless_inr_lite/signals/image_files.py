@@ -115,6 +115,6 @@ def _format_of(data: bytes) -> PictureFormat | None:
     """The format by a file's first bytes; suffixes are not trusted."""
     # DICOM is asked first: the 128 bytes before its mark may be the header of a TIFF file, as in
     # scans from some devices.
-    if data[dicom.MARK_AT :].startswith(b"DICM"):
+    if dicom.is_dicom(data):
         return dicom.FORMAT
     return next((form for form in FORMATS if data.startswith(form.starts_with)), None)
