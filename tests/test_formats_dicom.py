@@ -445,7 +445,7 @@ def seeds():
 SEEDS = seeds()
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::UserWarning")
 @settings(max_examples=300)
 @given(st.data())
 def test_damage_is_one_sentence(data):

@@ -14,6 +14,7 @@ from PIL import Image, ImageCms
 import lossless_inr_lite as lil
 from lossless_inr_lite import InputError
 from lossless_inr_lite.companion.paths import ROOT
+from lossless_inr_lite.errors import counted
 from lossless_inr_lite.signals import write_image
 from lossless_inr_lite.signals.bits import sample_dtype
 from lossless_inr_lite.signals.formats.exif import exif_of, orientation_in
@@ -279,7 +280,7 @@ def test_bytes_behind_the_end_are_told(tmp_path, rng, behind):
     samples = noise(rng, 8, 3)
     signal = loaded(tmp_path, png_of(samples, 8, 2, behind=behind))
     assert np.array_equal(signal.samples, samples)
-    assert signal.not_kept == (f"{len(behind)} bytes behind its end",)
+    assert signal.not_kept == (f"{counted(len(behind), 'byte')} behind its end",)
 
 
 def test_no_warning_of_a_library_reaches_the_terminal(tmp_path, rng, capfd):

@@ -409,6 +409,12 @@ def _dicom(path: Path, page: int | None) -> list[np.ndarray]:
         found.append(samples)
         if dataset.PhotometricInterpretation == "PALETTE COLOR":
             found.append(apply_color_lut(samples, dataset))
+    shift = dataset.HighBit + 1 - dataset.BitsStored
+    if shift > 0:  # pydicom takes the lowest bits for those that are stored
+        dataset.BitsStored = dataset.BitsAllocated
+        dataset.PixelRepresentation = 0
+        words = pixel_array(dataset, index=page, raw=True).astype(np.int64) >> shift
+        found.append(words & (2 ** (dataset.HighBit + 1 - shift) - 1))
     return found
 
 
