@@ -59,7 +59,7 @@ $(ENGINE): workflow/requirements.txt
 	@touch $@
 
 test: $(READY) $(ENGINE)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=
 	$(BIN)/coverage report --fail-under=$(COVERAGE) --format=total
 
 lint: $(READY)

@@ -1,10 +1,12 @@
 """Small signals that several tests share."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling
 
 import lossless_inr_lite as lil
 from lossless_inr_lite.companion.paths import ROOT
@@ -13,14 +15,19 @@ settings.register_profile("any machine", deadline=None)  # a busy one is no fail
 settings.load_profile("any machine")
 
 
-def pytest_collection_modifyitems(items):
-    """Keep the tests of a file in one process, which shares what they make, unless they say more.
+class ByChapter(LoadFileScheduling):
+    """The tests of a file stay in one process, which shares what they make.
 
-    `--dist loadgroup` sends every group to the next process that is free.
+    In the file of the chapters those of each chapter do: its run is what takes long.
     """
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+    def _split_scope(self, nodeid: str) -> str:
+        chapter = re.search(r"test_chapters\.py::\w+\[(\d\d_[a-z_]+)", nodeid)
+        return chapter[1] if chapter else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return ByChapter(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 SHARED = ROOT.parent / "shared" / "data"

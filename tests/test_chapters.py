@@ -103,8 +103,11 @@ def test_lite_is_the_default_cell(name):
 
 
 def of_chapter(name):
-    """A mark that keeps all tests of a chapter's run in one process, which runs it once."""
-    return pytest.mark.xdist_group(name)
+    """A mark that gives a test the name of its chapter.
+
+    `conftest.ByChapter` keeps all tests of that name in one process, which runs the chapter once.
+    """
+    return pytest.mark.parametrize("name", [name])
 
 
 @pytest.fixture(scope="session")
@@ -131,7 +134,7 @@ def smoke(tmp_path_factory):
     return run
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=of_chapter(name)) for name in NAMES])
+@pytest.mark.parametrize("name", NAMES)
 def test_records_say_what_ran_and_where(smoke, name):
     _, record = smoke(name)
     assert (record["schema_version"], record["experiment"], record["profile"]) == (1, name, "smoke")
@@ -141,16 +144,16 @@ def test_records_say_what_ran_and_where(smoke, name):
 
 
 @of_chapter("01_bit_planes")
-def test_bit_planes_chapter_finds_the_fake(smoke):
-    _, record = smoke("01_bit_planes")
+def test_bit_planes_chapter_finds_the_fake(smoke, name):
+    _, record = smoke(name)
     verdicts = [report["genuine"] for report in record["facts"]["reports"].values()]
     assert verdicts == [True, True, False]
     assert all(v["verdict"] == "reproduced" for v in record["verdicts"])
 
 
 @of_chapter("02_image_fitting")
-def test_fitting_chapter_certifies_both_bit_formulations(smoke):
-    folder, record = smoke("02_image_fitting")
+def test_fitting_chapter_certifies_both_bit_formulations(smoke, name):
+    folder, record = smoke(name)
     assert set(record["fits"]) == {
         f"{p}/{f}"
         for p in ("astronaut", "radiograph")
@@ -180,8 +183,8 @@ def test_fitting_chapter_certifies_both_bit_formulations(smoke):
 
 
 @of_chapter("03_fast_fitting")
-def test_fast_chapter_certifies_and_beats_the_papers_recipe(smoke):
-    folder, record = smoke("03_fast_fitting")
+def test_fast_chapter_certifies_and_beats_the_papers_recipe(smoke, name):
+    folder, record = smoke(name)
     assert record["fits"]["astronaut/fast"]["lossless"] is True
     assert (
         lil.decode(folder / "astronaut.safetensors").sha256
@@ -192,15 +195,15 @@ def test_fast_chapter_certifies_and_beats_the_papers_recipe(smoke):
 
 
 @of_chapter("04_capacity")
-def test_capacity_chapter_finds_a_width(smoke):
-    _, record = smoke("04_capacity")
+def test_capacity_chapter_finds_a_width(smoke, name):
+    _, record = smoke(name)
     assert record["facts"]["found"]["width"] > 0
     assert {v["item"] for v in record["verdicts"]} == {"Eq. 6"}
 
 
 @of_chapter("05_baselines")
-def test_baselines_chapter_has_a_row_for_every_method(smoke):
-    folder, record = smoke("05_baselines")
+def test_baselines_chapter_has_a_row_for_every_method(smoke, name):
+    folder, record = smoke(name)
     assert {fit["method"] for fit in record["fits"].values()} == {OURS, *METHODS}
     for fit in record["fits"].values():
         assert fit["lossless"] is (fit["wrong_bits"] == 0)
@@ -215,9 +218,9 @@ def test_baselines_chapter_has_a_row_for_every_method(smoke):
 @pytest.mark.parametrize(
     ("name", "methods"),
     [
-        pytest.param("06_backbones", 8, marks=of_chapter("06_backbones")),
-        pytest.param("07_hypothesis", 11, marks=of_chapter("07_hypothesis")),
-        pytest.param("08_ablations", 7, marks=of_chapter("08_ablations")),
+        ("06_backbones", 8),
+        ("07_hypothesis", 11),
+        ("08_ablations", 7),
     ],
 )
 def test_study_chapters_keep_every_fit(smoke, name, methods):
@@ -228,22 +231,22 @@ def test_study_chapters_keep_every_fit(smoke, name, methods):
 
 
 @of_chapter("10_bit_bias")
-def test_bit_bias_chapter_measures_every_method(smoke):
-    _, record = smoke("10_bit_bias")
+def test_bit_bias_chapter_measures_every_method(smoke, name):
+    _, record = smoke(name)
     assert record["facts"]["bias"].keys() == set(METHODS_OF_BIAS)
     assert {v["row"] for v in record["verdicts"] if v["row"]} == {"fig6", "fig7"}
 
 
 @of_chapter("11_bit_spectral_bias")
-def test_bit_spectral_bias_chapter_measures_every_method(smoke):
-    _, record = smoke("11_bit_spectral_bias")
+def test_bit_spectral_bias_chapter_measures_every_method(smoke, name):
+    _, record = smoke(name)
     assert record["facts"].keys() == set(bit_spectrum.METHODS)
     assert "fig9" in {v["row"] for v in record["verdicts"]}
 
 
 @of_chapter("12_audio")
-def test_sound_chapter_certifies_its_floats(smoke):
-    folder, record = smoke("12_audio")
+def test_sound_chapter_certifies_its_floats(smoke, name):
+    folder, record = smoke(name)
     assert record["fits"]["float"]["signal"]["subtype"] == "FLOAT"
     assert {fit["method"] for name, fit in record["fits"].items() if name != "float"} == set(
         sound_study.METHODS
@@ -258,8 +261,8 @@ def test_sound_chapter_certifies_its_floats(smoke):
 
 
 @of_chapter("13_ternary")
-def test_ternary_chapter_certifies_its_file(smoke):
-    folder, record = smoke("13_ternary")
+def test_ternary_chapter_certifies_its_file(smoke, name):
+    folder, record = smoke(name)
     ternary = record["fits"]["ternary"]
     assert ternary["lossless"] is True
     assert (folder / "ternary.trits").stat().st_size == ternary["certificate"]["file_bytes"]
@@ -278,8 +281,8 @@ def test_ternary_chapter_certifies_its_file(smoke):
 
 
 @of_chapter("14_bit_depth_expansion")
-def test_depth_chapter_keeps_every_interval_and_refuses_the_fake(smoke):
-    _, record = smoke("14_bit_depth_expansion")
+def test_depth_chapter_keeps_every_interval_and_refuses_the_fake(smoke, name):
+    _, record = smoke(name)
     rows = record["facts"]["rows"]
     assert {row["method"] for row in rows} == set(bit_depth.METHODS)
     assert {(row["from_bits"], row["to_bits"]) for row in rows} == {
@@ -300,8 +303,8 @@ def test_depth_chapter_keeps_every_interval_and_refuses_the_fake(smoke):
 
 
 @of_chapter("15_lossless_compression")
-def test_compression_chapter_counts_every_byte(smoke):
-    _, record = smoke("15_lossless_compression")
+def test_compression_chapter_counts_every_byte(smoke, name):
+    _, record = smoke(name)
     facts = record["facts"]
     assert all(
         row["exact"] and row["bytes"] > row["payload_bytes"]
@@ -318,8 +321,8 @@ def test_compression_chapter_counts_every_byte(smoke):
 
 
 @of_chapter("09_upper_bound")
-def test_theory_chapter_stores_the_picture_exactly(smoke):
-    folder, record = smoke("09_upper_bound")
+def test_theory_chapter_stores_the_picture_exactly(smoke, name):
+    folder, record = smoke(name)
     assert len(list(folder.glob("stored_*.safetensors"))) == 16
     assert {v["row"] for v in record["verdicts"]} >= {"eq6-n8-d5", "limitation", "eq6-order"}
     assert all(

@@ -9,6 +9,7 @@ import pytest
 
 import lossless_inr_lite as lil
 from lossless_inr_lite.architecture import Architecture
+from lossless_inr_lite.companion import case as case_module
 from lossless_inr_lite.companion import study
 from lossless_inr_lite.companion import tables as views
 from lossless_inr_lite.companion.backbones import best_rates
@@ -152,13 +153,13 @@ def test_a_picture_is_read_once_until_its_file_changes(tmp_path, monkeypatch):
     path = tmp_path / "mine.png"
     write_image(path, lil.load_image("astronaut", size=8).samples, 8)
     read = []
-    real = study.load_signal
+    real = case_module.load_signal
 
     def counted(name, size=None):
         read.append(name)
         return real(name, size=size)
 
-    monkeypatch.setattr(study, "load_signal", counted)
+    monkeypatch.setattr(case_module, "load_signal", counted)
     case = SMALL.varied(method="a", signal=str(path), max_iterations=2)
     first = run_cases([case, case.varied(method="b")], tmp_path / "rows")
     run_cases([case, case.varied(method="b")], tmp_path / "rows")
