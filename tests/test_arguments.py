@@ -38,7 +38,7 @@ def refused(call, *arguments, **keywords):
     return sentence
 
 
-@pytest.mark.parametrize("path", NO_PATHS, ids=repr)
+@pytest.mark.parametrize("path", NO_PATHS, ids=lambda value: type(value).__name__)
 @pytest.mark.parametrize(
     "call",
     [
@@ -60,7 +60,7 @@ def test_what_is_no_path_is_refused(call, path):
     assert "a text or a Path is needed" in refused(call, path)
 
 
-@pytest.mark.parametrize("path", NO_PATHS[1:], ids=repr)
+@pytest.mark.parametrize("path", NO_PATHS[1:], ids=lambda value: type(value).__name__)
 def test_a_folder_to_go_on_from_is_a_path(path):
     assert refused(lil.fit, SIGNAL, resume_dir=path).startswith("resume_dir is")
 
