@@ -18,7 +18,12 @@ import numpy as np
 from lossless_inr_lite.errors import InputError, importing
 from lossless_inr_lite.files import inflated
 from lossless_inr_lite.signals.bits import sample_dtype
-from lossless_inr_lite.signals.formats.dicom_frames import Layout, decoded_frame, is_lossy
+from lossless_inr_lite.signals.formats.dicom_frames import (
+    DEFLATE_BITS,
+    Layout,
+    decoded_frame,
+    is_lossy,
+)
 from lossless_inr_lite.signals.formats.picture import Picture, PictureFormat, Source
 from lossless_inr_lite.signals.meaning import Colours, Meaning
 
@@ -28,14 +33,14 @@ if TYPE_CHECKING:
 
 MARK_AT = 128  # the bytes before it may be anything, also the header of a TIFF file
 MARK = b"DICM"
-# How a file begins that has no 128 bytes and no mark: the group of meta elements, with its length.
-WITHOUT_MARK = b"\x02\x00\x00\x00UL\x04\x00"
-# The elements of group 8 with which data sets begin that have no meta elements either.
-IDENTIFYING = 8
-FIRST_ELEMENTS = {0x0000, 0x0001, 0x0005, 0x0008, 0x0012, 0x0014, 0x0016, 0x0018}
-LONGEST_FIRST = 256  # bytes
 META_GROUP = 2
-DEFLATE_BITS = -15  # raw deflate, without a header
+# The elements with which files begin that have no 128 bytes and no mark, by their group: meta
+# elements, or those that identify a picture.
+FIRST_ELEMENTS = {
+    META_GROUP: {0x0000, 0x0001, 0x0002, 0x0003, 0x0010},
+    8: {0x0000, 0x0001, 0x0005, 0x0008, 0x0012, 0x0014, 0x0016, 0x0018},
+}
+LONGEST_FIRST = 256  # bytes
 BYTES_PER_PIXEL = 64  # of the largest pixels: 16 channels of 4 bytes
 ROOM_FOR_ELEMENTS = 2**24  # bytes of a deflated file beside its pixels
 MOST_BITS = 32
@@ -59,16 +64,16 @@ COLOURS: dict[str, Colours] = {
 
 def is_dicom(data: bytes) -> bool:
     """Whether a file begins like DICOM, with its mark or, as some old files do, without it."""
-    return data[MARK_AT:].startswith(MARK) or data.startswith(WITHOUT_MARK) or _is_bare(data)
+    return data[MARK_AT:].startswith(MARK) or _is_bare(data)
 
 
 def _is_bare(data: bytes) -> bool:
-    """Whether a file begins at once with one of the elements that identify a picture."""
+    """Whether a file begins at once with one of the FIRST_ELEMENTS."""
     for order in ("<", ">"):
         if len(data) < 8:
             return False
         group, element, size = struct.unpack_from(f"{order}HHI", data)
-        if group != IDENTIFYING or element not in FIRST_ELEMENTS:
+        if element not in FIRST_ELEMENTS.get(group, ()):
             continue
         is_explicit = data[4:6].isalpha() and data[4:6].isupper()
         is_implicit = order == "<" and size % 2 == 0 and size <= LONGEST_FIRST
@@ -135,14 +140,20 @@ def _dataset(source: Source) -> tuple["Dataset", "UID"]:
     """
     from pydicom.dataset import FileMetaDataset
     from pydicom.filereader import dcmread, read_dataset
-    from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+    from pydicom.uid import (
+        UID,
+        DeflatedExplicitVRLittleEndian,
+        ExplicitVRBigEndian,
+        ExplicitVRLittleEndian,
+        ImplicitVRLittleEndian,
+    )
 
     data = source.data
     start = MARK_AT + len(MARK) if data[MARK_AT:].startswith(MARK) else 0
     file = io.BytesIO(data[start:])
     meta = read_dataset(file, False, True, stop_when=lambda tag, vr, size: tag.group != META_GROUP)
     coding = meta.get("TransferSyntaxUID")
-    if coding is not None and coding.is_deflated:
+    if coding == DeflatedExplicitVRLittleEndian:
         room = BYTES_PER_PIXEL * source.max_pixels + ROOM_FOR_ELEMENTS
         text = inflated(
             data[start + file.tell() :],
@@ -160,6 +171,8 @@ def _dataset(source: Source) -> tuple["Dataset", "UID"]:
         coding = ImplicitVRLittleEndian if is_implicit else ExplicitVRLittleEndian
         if not is_little_endian:
             coding = ExplicitVRBigEndian
+    if len(dataset) == 0:
+        raise InputError(f"{source.name} is broken or truncated: a DICOM file without elements")
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = coding
     return dataset, UID(coding)

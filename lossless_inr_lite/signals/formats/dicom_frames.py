@@ -6,12 +6,16 @@ declares of its size is compared with the file's before it is decoded.
 
 import re
 import struct
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lossless_inr_lite.errors import InputError, importing
+from lossless_inr_lite.files import inflated
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -34,6 +38,9 @@ LOSSY = {
     "1.2.840.10008.1.2.4.203",  # HTJ2K, which may be lossless too
 }
 RLE = "1.2.840.10008.1.2.5"
+DEFLATED_FRAMES = "1.2.840.10008.1.2.8.1"
+DEFLATE_BITS = -15  # raw deflate, without a header
+NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
 JPEG_LS = ("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81")
 JPEG_2000 = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91")
 HTJ2K = ("1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.4.203")
@@ -93,9 +100,62 @@ def decoded_frame(
     syntax = str(coding)
     if syntax in (*JPEG, *JPEG_LS, *JPEG_2000, *HTJ2K):
         return _by_imagecodecs(name, dataset, syntax, layout, index)
-    if coding.is_compressed and syntax != RLE:
+    if syntax == DEFLATED_FRAMES:
+        return Frame(_deflated(name, dataset, layout, index), is_raw=True)
+    if syntax == RLE and layout.bits_allocated == 1:
+        return Frame(_run_lengths_of_bits(name, dataset, layout, index), is_raw=True)
+    if syntax not in (*NATIVE, RLE):
         raise InputError(f"{name} is DICOM coded as {coding.name}, which is not read")
     return Frame(_by_pydicom(dataset, layout, index), is_raw=True)
+
+
+def _frame_bytes(dataset: "Dataset", index: int) -> bytes:
+    """The bytes of a compressed frame."""
+    from pydicom.encaps import get_frame
+
+    extended = None
+    if "ExtendedOffsetTable" in dataset and "ExtendedOffsetTableLengths" in dataset:
+        extended = (dataset.ExtendedOffsetTable, dataset.ExtendedOffsetTableLengths)
+    count = max(1, int(dataset.get("NumberOfFrames") or 1))
+    return get_frame(dataset.PixelData, index, number_of_frames=count, extended_offsets=extended)
+
+
+def _deflated(name: str, dataset: "Dataset", layout: Layout, index: int) -> np.ndarray:
+    """The words of a frame that is deflated by itself (H, W, C)."""
+    samples = layout.rows * layout.columns * layout.channels
+    size = -(-samples * layout.bits_allocated // 8)
+    what = f"{name}: a deflated frame"
+    data = inflated(
+        _frame_bytes(dataset, index), size + 1, what, wbits=DEFLATE_BITS, may_go_on=True
+    )
+    if len(data) < size:
+        raise InputError(f"{what} has {len(data)} bytes, and {size} are needed")
+    if layout.bits_allocated == 1:
+        return _from_bits(data, layout)
+    words = np.frombuffer(data[:size], f"<u{layout.bits_allocated // 8}")
+    if layout.channels > 1 and dataset.get("PlanarConfiguration") == 1:
+        planes = words.reshape(layout.channels, layout.rows, layout.columns)
+        return np.moveaxis(planes, 0, -1)
+    return words.reshape(layout.shape)
+
+
+def _run_lengths_of_bits(name: str, dataset: "Dataset", layout: Layout, index: int) -> np.ndarray:
+    """The words of a frame of single bits in run lengths (H, W, C): one segment of packed bits."""
+    from pydicom.pixels.decoders.rle import _rle_decode_segment, _rle_parse_header
+
+    data = _frame_bytes(dataset, index)
+    (offset, *others) = _rle_parse_header(data[:64])
+    packed = _rle_decode_segment(data[offset:])
+    if others or 8 * len(packed) < layout.rows * layout.columns * layout.channels:
+        raise InputError(f"{name} is broken or truncated: run lengths of the wrong length")
+    return _from_bits(bytes(packed), layout)
+
+
+def _from_bits(packed: bytes, layout: Layout) -> np.ndarray:
+    """Packed bits, the first in the lowest place, as words (H, W, C)."""
+    count = layout.rows * layout.columns * layout.channels
+    bits = np.unpackbits(np.frombuffer(packed, np.uint8), bitorder="little", count=count)
+    return bits.reshape(layout.shape)
 
 
 def _by_pydicom(dataset: "Dataset", layout: Layout, index: int) -> np.ndarray:
@@ -120,20 +180,15 @@ def _by_imagecodecs(
     name: str, dataset: "Dataset", syntax: str, layout: Layout, index: int
 ) -> Frame:
     """A frame of the JPEG family (H, W, C)."""
-    from pydicom.encaps import get_frame
-
     with importing("imagecodecs", f"{name}: compressed DICOM"):
         import imagecodecs
-    extended = None
-    if "ExtendedOffsetTable" in dataset and "ExtendedOffsetTableLengths" in dataset:
-        extended = (dataset.ExtendedOffsetTable, dataset.ExtendedOffsetTableLengths)
-    count = max(1, int(dataset.get("NumberOfFrames") or 1))
-    data = get_frame(dataset.PixelData, index, number_of_frames=count, extended_offsets=extended)
+    data = _frame_bytes(dataset, index)
     is_rgb = layout.photometric in ("RGB", "YBR_RCT", "YBR_ICT")
     if syntax in JPEG_2000 or syntax in HTJ2K:
         _check_size(name, layout, _size_of_jpeg_2000(name, data))
         decode = imagecodecs.htj2k_decode if syntax in HTJ2K else imagecodecs.jpeg2k_decode
-        samples = decode(data)
+        with _errors_of_callbacks():
+            samples = decode(data)
     elif syntax in JPEG_LS:
         _check_size(name, layout, _size_of_jpeg(name, data)[0])
         samples = imagecodecs.jpegls_decode(data)
@@ -149,6 +204,24 @@ def _by_imagecodecs(
             f"declares {layout.shape}"
         )
     return Frame(samples, is_raw=False, is_rgb=is_rgb)
+
+
+@contextmanager
+def _errors_of_callbacks() -> Iterator[None]:
+    """Raise what a decoder's callback raises: Python would print it, and go on without it."""
+    raised: list[BaseException] = []
+
+    def note(unraisable: "sys.UnraisableHookArgs") -> None:
+        raised.append(unraisable.exc_value or unraisable.exc_type())
+
+    before = sys.unraisablehook
+    sys.unraisablehook = note
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+    if raised:
+        raise raised[0]
 
 
 def _jpeg(data: bytes, layout: Layout, has_adobe: bool, is_rgb: bool) -> tuple[np.ndarray, bool]:
