@@ -402,7 +402,9 @@ def test_stacks_of_colour_and_of_channels(rng, order):
 def test_series_of_different_shapes(rng):
     """The first tells of five planes in one directory, the second of two, the third of one."""
     file = io.BytesIO()
-    first, second, third = noise(rng, 8, 5, 9, 8), noise(rng, 8, 2, 4, 6), noise(rng, 8, 7, 7)
+    first = noise(rng, 8, 5, 9, 8)
+    second = noise(rng, 8, 2, 4, 6)
+    third = noise(rng, 8, 7, 7)
     with tifffile.TiffWriter(file, shaped=True) as out:
         for samples in (first, second, third):
             out.write(samples, photometric="minisblack", metadata={}, truncate=True)

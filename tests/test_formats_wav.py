@@ -60,7 +60,8 @@ def assert_kept(signal, tmp_path, suffix=".wav"):
     """What is written of a signal is read as the same one."""
     path = tmp_path / f"again{suffix}"
     assert check_audio_output(path, signal.spec) == ()
-    rate, subtype = signal.sample_rate, signal.subtype
+    rate = signal.sample_rate
+    subtype = signal.subtype
     write_audio(path, signal.samples, signal.num_bits, rate, subtype, signal.meaning)
     back = lil.load_signal(path)
     assert (back.spec.facts, back.sha256) == (signal.spec.facts, signal.sha256)

@@ -89,7 +89,8 @@ class Filmstrip:
         """Write the frames to an .npz file."""
         clocks = {name: np.array(self.clock(name)) for name in CLOCKS}
         with replacing(path) as temporary, open(temporary, "wb") as file:
-            np.savez_compressed(file, words=np.stack(self.words), **clocks)  # type: ignore[arg-type]
+            words = np.stack(self.words)
+            np.savez_compressed(file, words=words, **clocks)  # type: ignore[arg-type]
 
     @classmethod
     def load(cls, path: Path) -> "Filmstrip":
