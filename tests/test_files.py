@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lossless_inr_lite.errors import FileFormatError, InputError
+from lossless_inr_lite.errors import FileFormatError, InputError, counted
 from lossless_inr_lite.files import (
     Envelope,
     check_writable,
@@ -225,7 +225,7 @@ def test_a_stream_that_is_not_whole_or_too_large_is_an_error(data, draw):
     with pytest.raises(FileFormatError, match=r"^the header is cut off$"):
         inflated(packed[:cut], len(data), "the header")
     tail = draw.draw(st.binary(min_size=1, max_size=9))
-    with pytest.raises(FileFormatError, match=f"has {len(tail)} bytes behind its end"):
+    with pytest.raises(FileFormatError, match=f"has {counted(len(tail), 'byte')} behind its end"):
         inflated(packed + tail, len(data), "the header")
     limit = draw.draw(st.integers(0, len(data) - 1))
     with pytest.raises(FileFormatError, match=f"is larger than {limit} bytes"):

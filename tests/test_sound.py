@@ -117,7 +117,7 @@ def test_block_means_are_exact_and_rates_must_divide(tmp_path):
     soundfile.write(tmp_path / "s.wav", samples, 48000, "PCM_16")
     found = lil.load_audio(tmp_path / "s.wav", sample_rate=16000)
     assert (found.sample_rate, found.samples.tolist()) == (16000, [[2, -3], [2, 1]])
-    for rate in (32000, 0, 96000, 4000, 4000.0, True):
+    for rate in (32000, 0, 96000, 4000):
         with pytest.raises(InputError, match=f"cannot be brought from 48000 Hz to {rate} Hz"):
             lil.load_audio(tmp_path / "s.wav", sample_rate=rate)
 

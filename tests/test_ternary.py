@@ -388,7 +388,7 @@ def test_the_recipe_cuts_long_signals_into_tiles(length):
             "the recipe ternary trains the network ternary, and siren was asked for",
         ),
         ({"hidden_layers": 0}, "hidden_layers is 0: allowed are integers from 1"),
-        ({"hidden_features": "8"}, "hidden_features is '8': allowed are integers from 1"),
+        ({"hidden_features": "8"}, "hidden_features is '8': allowed are integers"),
         ({"formulation": ""}, "unknown formulation ''"),
     ],
 )

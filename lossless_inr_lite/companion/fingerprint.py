@@ -7,6 +7,7 @@ counts when one that counts imports it, at its top or inside a function.
 import ast
 import hashlib
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -86,26 +87,37 @@ class _Modules:
         """The modules of this package that a module imports anywhere in its text."""
         around = name if path.name == "__init__.py" else name.rpartition(".")[0]
         found: list[str] = []
-        for node in ast.walk(ast.parse(path.read_bytes(), str(path))):
-            if isinstance(node, ast.Import):
-                found += [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
-                found += self._from(node, around)
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                # What is imported by name, as in import_module("lossless_inr_lite.model"). The
-                # package's name alone is more likely a word.
-                found += [node.value] if "." in node.value else []
+        for module, member in _imports(path.read_bytes(), around):
+            inside = f"{module}.{member}"
+            found.append(inside if member and self.path(inside) else module)
         return [one for one in dict.fromkeys(found) if self.path(one)]
 
-    def _from(self, node: ast.ImportFrom, around: str) -> list[str]:
-        """The modules that ``from X import a, b`` names: X.a where that is one, else X."""
-        base = node.module or ""
-        if node.level:
-            parts = around.split(".")
-            kept = parts[: len(parts) - node.level + 1]
-            base = ".".join([*kept, *([node.module] if node.module else [])])
-        found = []
-        for alias in node.names:
-            inside = f"{base}.{alias.name}"
-            found.append(inside if self.path(inside) else base)
-        return found
+
+@lru_cache(maxsize=1024)
+def _imports(source: bytes, around: str) -> list[tuple[str, str]]:
+    """What a module's text imports, in the package `around` it: the module, and a name in it or "".
+
+    The name may be that of another module. Of one text this is found once: a hash is asked for many
+    times, and parsing is what takes long.
+    """
+    found: list[tuple[str, str]] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found += [(alias.name, "") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = _base(node, around)
+            found += [(base, alias.name) for alias in node.names]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and "." in node.value:
+            # What is imported by name, as in import_module("lossless_inr_lite.model"). The
+            # package's name alone is more likely a word.
+            found.append((node.value, ""))
+    return found
+
+
+def _base(node: ast.ImportFrom, around: str) -> str:
+    """The module X of ``from X import a, b``."""
+    if not node.level:
+        return node.module or ""
+    parts = around.split(".")
+    kept = parts[: len(parts) - node.level + 1]
+    return ".".join([*kept, *([node.module] if node.module else [])])
