@@ -258,7 +258,7 @@ def test_a_frame_that_says_something_else_is_refused(rng):
     syntax, encode = LOSSLESS["jpeg-ls"]
     larger = encode(np.zeros((4000, 4000), np.uint8))
     said = refused(coded(frames, syntax, lambda frame: larger))
-    assert "a frame declares 4000 x 4000 pixels of 1 samples, and the file 8 x 8 of 1" in said
+    assert "a frame declares 4000 x 4000 pixels of 1 sample, and the file 8 x 8 of 1" in said
     for coding, (other, encode) in LOSSLESS.items():
         narrow = encode(np.zeros((8, 6), np.uint8))
         assert "contradicts itself" in refused(coded(frames, other, lambda _, n=narrow: n)), coding
@@ -351,9 +351,9 @@ def test_what_is_cut_off_is_refused(rng, left, coding):
         ({"BitsAllocated": 64, "BitsStored": 64}, "stores samples in 64 bits each"),
         ({"PhotometricInterpretation": "ARGB"}, "holds ARGB: MONOCHROME1, MONOCHROME2, RGB"),
         ({"PhotometricInterpretation": "RGB"}, "RGB has 3 samples a pixel, and it declares 1"),
-        ({"SamplesPerPixel": 3}, "MONOCHROME2 has 1 samples a pixel, and it declares 3"),
+        ({"SamplesPerPixel": 3}, "MONOCHROME2 has 1 sample a pixel, and it declares 3"),
         ({"PhotometricInterpretation": "PALETTE COLOR"}, "no palette"),
-        ({"Rows": 90}, "less than expected"),
+        ({"Rows": 90}, "ends within the first of its frames"),
     ],
 )
 def test_what_contradicts_itself_is_refused(rng, elements, message):
