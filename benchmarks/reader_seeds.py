@@ -250,54 +250,97 @@ def netpbm_files() -> list[bytes]:
 
 
 def dicom_files() -> list[bytes]:
-    """DICOM: depths, signs, colours, frames, and encapsulated pixels of several codings."""
-    import imagecodecs
+    """DICOM: depths, signs, colours, palettes, frames, byte orders, and every coding."""
     from pydicom.uid import (
-        HTJ2KLossless,
-        JPEG2000Lossless,
-        JPEGBaseline8Bit,
-        JPEGLosslessSV1,
-        JPEGLSLossless,
-        RLELossless,
+        DeflatedExplicitVRLittleEndian,
+        ExplicitVRBigEndian,
+        ImplicitVRLittleEndian,
     )
 
     grey = _samples(6, 8)
     colour = _samples(6, 8, 3)
     deep = _samples(6, 8, largest=4095)
     frames = _samples(3, 6, 8)
-    jpeg = _by_pillow([grey], "JPEG", quality=30)
-    rle = _dataset(grey)
-    rle.compress(RLELossless)
-    codings = [
-        (JPEGBaseline8Bit, jpeg),
-        (JPEGLosslessSV1, imagecodecs.ljpeg_encode(grey)),
-        (JPEGLSLossless, imagecodecs.jpegls_encode(grey)),
-        (JPEG2000Lossless, imagecodecs.jpeg2k_encode(grey, reversible=True, codecformat="j2k")),
-        (HTJ2KLossless, imagecodecs.htj2k_encode(grey, reversible=True)),
-    ]
     rescaled = {"RescaleSlope": "2", "RescaleIntercept": "-1024", "PixelRepresentation": 1}
+    twelve = {"BitsStored": 12, "HighBit": 11}
+    bits = np.packbits(grey > 127, bitorder="little")
+    one = {"BitsAllocated": 1, "BitsStored": 1, "HighBit": 0, "PixelData": bits.tobytes()}
     wanted = [
         _dataset(grey),
-        _dataset(deep, BitsStored=12, HighBit=11, **rescaled),
-        _dataset(deep, BitsStored=12, HighBit=15, PhotometricInterpretation="MONOCHROME1"),
-        _dataset(colour, PhotometricInterpretation="RGB"),
+        _dataset(deep, **twelve, **rescaled, WindowCenter="40", WindowWidth="400"),
+        _dataset(deep << 4, BitsStored=12, HighBit=15, PhotometricInterpretation="MONOCHROME1"),
+        _dataset(colour, PhotometricInterpretation="RGB", PlanarConfiguration=1),
         _dataset(colour, PhotometricInterpretation="YBR_FULL"),
         _dataset(frames, NumberOfFrames=3),
-        rle,
-        *(_compressed(grey, syntax, frame) for syntax, frame in codings),
+        _dataset(grey, **one),
+        _dataset(grey & 7, PhotometricInterpretation="PALETTE COLOR", **_dicom_palette()),
     ]
-    return [_dicom_file(dataset) for dataset in wanted]
+    big = _dataset(deep.byteswap(), **twelve)
+    orders = [
+        _dicom_file(_dataset(grey), DeflatedExplicitVRLittleEndian),
+        _dicom_file(_dataset(deep, **twelve), ImplicitVRLittleEndian),
+        _dicom_file(big, ExplicitVRBigEndian),
+        _dicom_file(_dataset(grey))[128 + 4 :],
+    ]
+    return [*map(_dicom_file, wanted), *orders, *_coded_dicom_files()]
 
 
-def _compressed(samples: np.ndarray, syntax: str, frame: bytes) -> Any:
-    """A data set with one compressed frame."""
+def _coded_dicom_files() -> list[bytes]:
+    """A DICOM file of every coding, and one of frames in fragments."""
+    import imagecodecs
+    from pydicom import uid
+
+    grey = _samples(6, 8)
+    colour = _samples(6, 8, 3)
+    deep = _samples(6, 8, largest=4095)
+    frames = _samples(3, 6, 8)
+    twelve = {"BitsStored": 12, "HighBit": 11}
+    rgb = {"PhotometricInterpretation": "RGB"}
+    turned = {"PhotometricInterpretation": "YBR_RCT"}
+    jpeg = _by_pillow([grey], "JPEG", quality=30)
+    of_twelve = imagecodecs.jpeg8_encode(deep, bitspersample=12)
+    without_loss = imagecodecs.jpeg8_encode(deep, lossless=True, predictor=1, bitspersample=12)
+    j2k: dict[str, Any] = {"level": 0, "codecformat": "J2K", "reversible": True}
+    rle = _dataset(frames, NumberOfFrames=3)
+    rle.compress(uid.RLELossless)
+    wanted = [
+        (_dataset(grey), uid.JPEGBaseline8Bit, jpeg),
+        (_dataset(deep, **twelve), uid.JPEGExtended12Bit, of_twelve),
+        (_dataset(deep, **twelve), uid.JPEGLosslessSV1, without_loss),
+        (_dataset(deep, **twelve), uid.JPEGLSLossless, imagecodecs.jpegls_encode(deep)),
+        (_dataset(colour, **rgb), uid.JPEGLSNearLossless, imagecodecs.jpegls_encode(colour, 2)),
+        (
+            _dataset(colour, **turned),
+            uid.JPEG2000Lossless,
+            imagecodecs.jpeg2k_encode(colour, **j2k),
+        ),
+        (_dataset(deep, **twelve), uid.HTJ2KLossless, imagecodecs.htj2k_encode(deep)),
+    ]
+    for dataset, syntax, data in wanted:
+        _encapsulate(dataset, [bytes(data)], syntax)
+    several = _dataset(frames, NumberOfFrames=3)
+    parts = [bytes(imagecodecs.jpegls_encode(frame)) for frame in frames]
+    _encapsulate(several, parts, uid.JPEGLSLossless, fragments=2)
+    return [_dicom_file(dataset) for dataset in (rle, several, *(one for one, _, _ in wanted))]
+
+
+def _dicom_palette() -> dict[str, Any]:
+    """Eight colours of 16 bits."""
+    elements: dict[str, Any] = {}
+    for number, colour in enumerate(("Red", "Green", "Blue")):
+        entries = _samples(3, 8, largest=65535)[number]
+        elements[f"{colour}PaletteColorLookupTableDescriptor"] = [8, 0, 16]
+        elements[f"{colour}PaletteColorLookupTableData"] = entries.tobytes()
+    return elements
+
+
+def _encapsulate(dataset: Any, frames: list[bytes], syntax: Any, fragments: int = 1) -> None:
+    """Put coded frames into a data set."""
     from pydicom.encaps import encapsulate
 
-    dataset = _dataset(samples)
-    dataset.PixelData = encapsulate([frame])
+    dataset.PixelData = encapsulate(frames, fragments_per_frame=fragments)
     dataset["PixelData"].is_undefined_length = True
     dataset.file_meta.TransferSyntaxUID = syntax
-    return dataset
 
 
 def _dataset(samples: np.ndarray, **elements: Any) -> Any:
@@ -328,7 +371,10 @@ def _dataset(samples: np.ndarray, **elements: Any) -> Any:
     return dataset
 
 
-def _dicom_file(dataset: Any) -> bytes:
+def _dicom_file(dataset: Any, syntax: Any = None) -> bytes:
+    """The file of a data set; `syntax` is another one than that of the data set."""
+    if syntax is not None:
+        dataset.file_meta.TransferSyntaxUID = syntax
     file = io.BytesIO()
     dataset.save_as(file, enforce_file_format=True)
     return file.getvalue()

@@ -107,7 +107,7 @@ def is_read_by_others(path: Path) -> bool:
 
 def _readers(data: bytes) -> list[tuple[str, Reader]]:
     """The witnesses for a file, by its first bytes."""
-    if data[128:132] == b"DICM":
+    if data[128:132] == b"DICM" or data.startswith((b"\2\0\0\0UL", b"\2\0\2\0UI")):
         return [("pydicom", _dicom), ("twin", _dicom_twin), ("imagecodecs", _dicom_frame)]
     table: list[tuple[tuple[bytes, ...], list[tuple[str, Reader]]]] = [
         ((PNG_SIGNATURE,), [("suite", _suite_json), ("zlib", _png), ("Pillow", _frames)]),
@@ -397,18 +397,24 @@ def _tifffile(path: Path, page: int | None) -> list[np.ndarray]:
 
 
 def _dicom(path: Path, page: int | None) -> list[np.ndarray]:
-    """The stored samples by pydicom; colours also turned from YBR to RGB, and from a palette."""
+    """The stored samples by pydicom; colours also turned from YBR to RGB, and from a palette.
+
+    What is stored in the top bits of a word is taken from there, which pydicom does not do.
+    """
     import pydicom
     from pydicom.pixels.processing import apply_color_lut
     from pydicom.pixels.utils import pixel_array
 
-    dataset = pydicom.dcmread(path)
+    dataset = pydicom.dcmread(path, force=True)
+    has_palette = dataset.PhotometricInterpretation == "PALETTE COLOR"
     found = []
     for raw in (True, False):
         samples = pixel_array(dataset, index=page, raw=raw)
         found.append(samples)
-        if dataset.PhotometricInterpretation == "PALETTE COLOR":
+        if has_palette:
             found.append(apply_color_lut(samples, dataset))
+            if "RedPaletteColorLookupTableData" in dataset:
+                found.append(_dicom_colours(dataset, samples))
     shift = dataset.HighBit + 1 - dataset.BitsStored
     if shift > 0:  # pydicom takes the lowest bits for those that are stored
         dataset.BitsStored = dataset.BitsAllocated
@@ -416,6 +422,18 @@ def _dicom(path: Path, page: int | None) -> list[np.ndarray]:
         words = pixel_array(dataset, index=page, raw=True).astype(np.int64) >> shift
         found.append(words & (2 ** (dataset.HighBit + 1 - shift) - 1))
     return found
+
+
+def _dicom_colours(dataset: Any, numbers: np.ndarray) -> np.ndarray:
+    """The colours of a palette of 16 bits by numpy, in the byte order of the file."""
+    kind = "<u2" if dataset.original_encoding[1] else ">u2"
+    tables = [
+        np.frombuffer(dataset[f"{colour}PaletteColorLookupTableData"].value, kind)
+        for colour in ("Red", "Green", "Blue")
+    ]
+    first = dataset.RedPaletteColorLookupTableDescriptor[1]
+    places = np.clip(numbers.astype(int) - first, 0, len(tables[0]) - 1)
+    return np.stack([table[places] for table in tables], axis=-1)
 
 
 def _dicom_twin(path: Path, page: int | None) -> list[np.ndarray]:
@@ -445,7 +463,7 @@ def _dicom_frame(path: Path, page: int | None) -> list[np.ndarray]:
     import pydicom
     from pydicom.encaps import get_frame
 
-    dataset = pydicom.dcmread(path)
+    dataset = pydicom.dcmread(path, force=True)
     coding = dataset.file_meta.TransferSyntaxUID.name
     frame = get_frame(
         dataset.PixelData, page or 0, number_of_frames=dataset.get("NumberOfFrames", 1)
@@ -458,14 +476,11 @@ def _dicom_frame(path: Path, page: int | None) -> list[np.ndarray]:
         decode = imagecodecs.jpeg2k_decode
     else:
         decode = imagecodecs.jpeg_decode
-    samples = decode(frame)
-    found = [samples]
-    if dataset.PixelRepresentation == 1 and samples.dtype.kind == "u":
-        # The coding knows no signs: the upper half stands for negative samples.
-        values = samples.astype(np.int64)
-        half = 2 ** (dataset.BitsStored - 1)
-        found.append(np.where(values >= half, values - 2 * half, values))
-    return found
+    words = decode(frame)
+    if not dataset.PixelRepresentation:
+        return [words]
+    sign = 1 << (dataset.BitsStored - 1)
+    return [words, ((words.astype(int) & (2 * sign - 1)) ^ sign) - sign]
 
 
 def _netpbm(path: Path, page: int | None) -> list[np.ndarray]:

@@ -1,355 +1,215 @@
-"""DICOM: pictures from medicine, often of 10 to 16 bits, and often compressed.
+"""DICOM: pictures from medicine, often of 10 to 16 bits.
 
-The samples are those that are stored (PS3.3, C.7.6.3), as integers of the depth that the file
-states. `dicom_frames` decodes one frame.
+`dicom_elements` parses the file, `dicom_frames` decodes a frame and `dicom_meaning` reads what is
+said of it. Here the parts are put together, after all that the file declares has been checked.
 """
-
-import io
-import logging
-import math
-import struct
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lossless_inr_lite.errors import InputError, importing
-from lossless_inr_lite.files import inflated
-from lossless_inr_lite.signals.bits import sample_dtype
+from lossless_inr_lite.errors import InputError, counted
+from lossless_inr_lite.signals.formats.dicom_elements import (
+    DEFLATED,
+    EXPLICIT_BIG,
+    EXPLICIT_LITTLE,
+    IMPLICIT_LITTLE,
+    DicomFile,
+    is_dicom,
+    opened,
+    quiet,
+)
 from lossless_inr_lite.signals.formats.dicom_frames import (
-    DEFLATE_BITS,
+    CODINGS,
+    CONTAINERS,
+    Frame,
     Layout,
-    decoded_frame,
-    is_lossy,
+    coded_frames,
+    frames_there,
+    native_frame,
+)
+from lossless_inr_lite.signals.formats.dicom_meaning import (
+    HALVED,
+    OF_JPEG_2000,
+    PALETTE,
+    YCBCR,
+    meaning_of,
+    not_kept,
+    palette_of,
+    photometric_of,
 )
 from lossless_inr_lite.signals.formats.picture import Picture, PictureFormat, Source
-from lossless_inr_lite.signals.meaning import Colours, Meaning
 
-if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
-    from pydicom.uid import UID
-
-MARK_AT = 128  # the bytes before it may be anything, also the header of a TIFF file
-MARK = b"DICM"
-META_GROUP = 2
-# The elements with which files begin that have no 128 bytes and no mark, by their group: meta
-# elements, or those that identify a picture.
-FIRST_ELEMENTS = {
-    META_GROUP: {0x0000, 0x0001, 0x0002, 0x0003, 0x0010},
-    8: {0x0000, 0x0001, 0x0005, 0x0008, 0x0012, 0x0014, 0x0016, 0x0018},
-}
-LONGEST_FIRST = 256  # bytes
-BYTES_PER_PIXEL = 64  # of the largest pixels: 16 channels of 4 bytes
-ROOM_FOR_ELEMENTS = 2**24  # bytes of a deflated file beside its pixels
-MOST_BITS = 32
-OVERLAYS = range(0x6000, 0x6100, 2)
-OVERLAY_DATA = 0x3000
-
-GREY = {"MONOCHROME1": "white_is_zero", "MONOCHROME2": ""}
-PALETTE = "PALETTE COLOR"
-# What the samples are once they are decoded. The transforms inside of JPEG 2000 are undone.
-COLOURS: dict[str, Colours] = {
-    "MONOCHROME1": "white_is_zero",
-    "MONOCHROME2": "",
-    "RGB": "",
-    "YBR_RCT": "",
-    "YBR_ICT": "",
-    "YBR_FULL": "ycbcr",
-    "YBR_FULL_422": "ycbcr",
-    PALETTE: "",
-}
-
-
-def is_dicom(data: bytes) -> bool:
-    """Whether a file begins like DICOM, with its mark or, as some old files do, without it."""
-    return data[MARK_AT:].startswith(MARK) or _is_bare(data)
-
-
-def _is_bare(data: bytes) -> bool:
-    """Whether a file begins at once with one of the FIRST_ELEMENTS."""
-    for order in ("<", ">"):
-        if len(data) < 8:
-            return False
-        group, element, size = struct.unpack_from(f"{order}HHI", data)
-        if element not in FIRST_ELEMENTS.get(group, ()):
-            continue
-        is_explicit = data[4:6].isalpha() and data[4:6].isupper()
-        is_implicit = order == "<" and size % 2 == 0 and size <= LONGEST_FIRST
-        if is_explicit or is_implicit:
-            return True
-    return False
+NATIVE = (IMPLICIT_LITTLE, EXPLICIT_LITTLE, DEFLATED, EXPLICIT_BIG)
+WHAT = "frames"
 
 
 def read_dicom(source: Source) -> Picture:
-    """The stored samples of one frame of a DICOM file.
+    """The samples of one frame of a DICOM file, in the integers that are stored.
 
-    Palettes become their colours. Samples whose unused bits hold anything else lose these. Lossy
-    codings are read as their decoded samples, and that is told.
+    Palettes become their colours. Luma and chroma stay so, unless the decoder of JPEG or JPEG 2000
+    turns them into red, green and blue. White that is zero stays so.
     """
-    with importing("pydicom", f"{source.name}: reading DICOM"):
-        import pydicom  # noqa: F401
-    with _quiet():
-        return _picture(source)
+    with quiet():
+        return _read(source)
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without pydicom's warnings: what is wrong with a file is told in one sentence here."""
-    log = logging.getLogger("pydicom")
-    was_disabled = log.disabled
-    log.disabled = True
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        log.disabled = was_disabled
+def _read(source: Source) -> Picture:
+    file = opened(source)
+    _check_syntax(file)
+    channels = file.number("SamplesPerPixel", 1)
+    height = file.number("Rows", 0)
+    width = file.number("Columns", 0)
+    source.check_size(height, width, channels)
+    photometric = photometric_of(file, channels)
+    num_bits, high_bit = _depth(file)
+    layout = _layout(file, photometric, (height, width, channels))
+    palette = palette_of(file) if photometric == PALETTE else None
+    frame, page = _frame(source, file, layout)
+    samples, told = _samples(file, frame, num_bits, high_bit)
+    coding = CODINGS.get(file.syntax.uid)
+    meaning = meaning_of(file, photometric, frame.is_rgb, page)
+    phrases = not_kept(file, page, coding.loss if coding else "")
+    if palette is not None:
+        samples = palette.of(samples[..., 0])
+        num_bits = palette.num_bits
+    return Picture(samples, num_bits, meaning, (*phrases, *frame.told, *told))
 
 
-def _picture(source: Source) -> Picture:
-    """The frame that is wanted; see `read_dicom`."""
-    dataset, coding = _dataset(source)
-    layout = _layout(source, dataset)
-    frame = _chosen_frame(source, dataset)
-    decoded = decoded_frame(source.name, dataset, coding, layout, frame)
-    samples, has_more_bits = _stored(source.name, decoded.words, layout, decoded.is_raw)
-    num_bits = layout.bits_stored
-    photometric = layout.photometric
-    if photometric == PALETTE:
-        samples, num_bits = _through_palette(source.name, dataset, samples)
-    colours = "" if decoded.is_rgb else COLOURS[photometric]
-    not_kept = list(_not_kept(dataset))
-    if has_more_bits:
-        not_kept.insert(
-            0, f"what stands in the bits beside the {layout.bits_stored} that are stored"
+def _check_syntax(file: DicomFile) -> None:
+    """Raise InputError for a transfer syntax that is not read."""
+    uid = file.syntax.uid
+    if uid not in CODINGS and uid not in NATIVE:
+        raise InputError(
+            f"{file.name} is DICOM coded as {file.syntax.name}, which is not read: RLE, JPEG, "
+            "JPEG-LS, JPEG 2000 and no compression are read"
         )
-    if is_lossy(coding):
-        not_kept.insert(0, f"what its lossy coding left out ({coding.name})")
-    return Picture(samples, num_bits, _meaning(dataset, colours), tuple(not_kept))
+    if (file.length is None) != (uid in CODINGS):
+        state = "are not encapsulated" if file.length is not None else "are encapsulated"
+        raise InputError(
+            f"{file.name} is broken: its pixels {state}, which {file.syntax.name} does not allow"
+        )
 
 
-# The file ----------------------------------------------------------------------------------------
+def _depth(file: DicomFile) -> tuple[int, int]:
+    """The bits of a sample, and the number of the highest one in the room for it."""
+    room = file.number("BitsAllocated", 0)
+    stored = file.number("BitsStored", room)
+    high = file.number("HighBit", stored - 1)
+    if room not in (1, *CONTAINERS):
+        raise InputError(
+            f"{file.name} stores samples in {room} bits each: 1, 8, 16 and 32 are read"
+        )
+    if not 1 <= stored <= high + 1 <= room:
+        raise InputError(
+            f"{file.name} contradicts itself: {counted(stored, 'bit')} up to bit {high} do not fit "
+            f"into {room}"
+        )
+    if file.number("PixelRepresentation", 0) not in (0, 1):
+        raise InputError(f"{file.name} is broken: its samples are neither unsigned nor signed")
+    return stored, high
 
 
-def _dataset(source: Source) -> tuple["Dataset", "UID"]:
-    """All elements of a file, and the syntax in which its pixels are stored.
+def _layout(file: DicomFile, photometric: str, size: tuple[int, int, int]) -> Layout:
+    """How the samples of a frame stand in the file. Raises InputError when it contradicts itself.
 
-    A deflated file is inflated here, within bounds.
+    Files that say YBR_FULL_422 and hold all samples are known.
     """
-    from pydicom.dataset import FileMetaDataset
-    from pydicom.filereader import dcmread, read_dataset
-    from pydicom.uid import (
-        UID,
-        DeflatedExplicitVRLittleEndian,
-        ExplicitVRBigEndian,
-        ExplicitVRLittleEndian,
-        ImplicitVRLittleEndian,
+    is_coded = file.syntax.uid in CODINGS
+    if photometric in OF_JPEG_2000 and "2000" not in file.syntax.name:
+        raise InputError(
+            f"{file.name} says {photometric}, which is for JPEG 2000, and it is {file.syntax.name}"
+        )
+    whole = Layout(
+        *size,
+        bits_allocated=file.number("BitsAllocated", 0),
+        is_planar=file.number("PlanarConfiguration", 0) == 1,
+        is_halved=False,
+        is_ycbcr=photometric in YCBCR,
     )
-
-    data = source.data
-    start = MARK_AT + len(MARK) if data[MARK_AT:].startswith(MARK) else 0
-    file = io.BytesIO(data[start:])
-    meta = read_dataset(file, False, True, stop_when=lambda tag, vr, size: tag.group != META_GROUP)
-    coding = meta.get("TransferSyntaxUID")
-    if coding == DeflatedExplicitVRLittleEndian:
-        room = BYTES_PER_PIXEL * source.max_pixels + ROOM_FOR_ELEMENTS
-        text = inflated(
-            data[start + file.tell() :],
-            room,
-            f"{source.name}, which is deflated,",
-            wbits=DEFLATE_BITS,
-            may_go_on=True,  # with bytes that fill up
-        )
-        dataset = read_dataset(io.BytesIO(text), False, True)
-        coding = ExplicitVRLittleEndian
-    else:
-        dataset = dcmread(io.BytesIO(data), force=True)
-    if coding is None:
-        is_implicit, is_little_endian = dataset.original_encoding
-        coding = ImplicitVRLittleEndian if is_implicit else ExplicitVRLittleEndian
-        if not is_little_endian:
-            coding = ExplicitVRBigEndian
-    if len(dataset) == 0:
-        raise InputError(f"{source.name} is broken or truncated: a DICOM file without elements")
-    dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = coding
-    return dataset, UID(coding)
-
-
-def _layout(source: Source, dataset: "Dataset") -> Layout:
-    """How the pixels are stored; raises InputError for what is not read, before anything is."""
-    name = source.name
-    for keyword in ("FloatPixelData", "DoubleFloatPixelData"):
-        if keyword in dataset:
-            raise InputError(f"{name} is DICOM of floating point: pictures of integers are allowed")
-    if "PixelData" not in dataset or "Rows" not in dataset or "Columns" not in dataset:
-        raise InputError(f"{name} is a DICOM file without a picture")
-    channels = _number(name, dataset, "SamplesPerPixel", 1)
-    bits_allocated = _number(name, dataset, "BitsAllocated", 0)
-    bits_stored = _number(name, dataset, "BitsStored", bits_allocated)
-    layout = Layout(
-        rows=_number(name, dataset, "Rows", 0),
-        columns=_number(name, dataset, "Columns", 0),
-        channels=channels,
-        bits_allocated=bits_allocated,
-        bits_stored=bits_stored,
-        high_bit=_number(name, dataset, "HighBit", bits_stored - 1),
-        is_signed=bool(_number(name, dataset, "PixelRepresentation", 0)),
-        photometric=str(dataset.get("PhotometricInterpretation") or "MONOCHROME2").strip(),
-    )
-    source.check_size(layout.rows, layout.columns, channels)
-    _check_layout(name, layout)
-    return layout
-
-
-def _number(name: str, dataset: "Dataset", keyword: str, default: int) -> int:
-    """An element that is one integer."""
-    value = dataset.get(keyword)
-    if value is None or value == "":
-        return default
-    try:
-        return int(value)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name} has the {keyword} {value!r}: an integer is needed") from error
-
-
-def _check_layout(name: str, layout: Layout) -> None:
-    if layout.photometric not in COLOURS:
+    if photometric != HALVED or is_coded:
+        # The channels of RLE are put side by side when it is decoded.
+        return whole
+    frames = max(1, file.number("NumberOfFrames", 1))
+    if file.length is not None and file.length >= whole.bytes_of(frames):
+        return whole
+    if whole.width % 2 or whole.is_planar or whole.bits_allocated != 8:
         raise InputError(
-            f"{name} holds {layout.photometric or 'no photometric interpretation'}: "
-            f"{', '.join(COLOURS)} are read"
+            f"{file.name} is broken: pixels that share their colour in pairs (YBR_FULL_422) need "
+            "an even width, 8 bits, and channels side by side"
         )
-    needed = 1 if layout.photometric in (*GREY, PALETTE) else 3
-    if layout.channels != needed:
-        raise InputError(
-            f"{name} contradicts itself: {layout.photometric} has {needed} samples a pixel, and it "
-            f"declares {layout.channels}"
-        )
-    if layout.bits_allocated not in (1, 8, 16, 32):
-        raise InputError(
-            f"{name} stores samples in {layout.bits_allocated} bits each: 1, 8, 16 and 32 are read"
-        )
-    fits = 1 <= layout.bits_stored <= layout.high_bit + 1 <= layout.bits_allocated
-    if not fits:
-        raise InputError(
-            f"{name} contradicts itself: {layout.bits_stored} bits up to bit {layout.high_bit} do "
-            f"not fit into {layout.bits_allocated}"
-        )
+    return whole._replace(is_halved=True)
 
 
-def _chosen_frame(source: Source, dataset: "Dataset") -> int:
-    """The number of the frame to read; a count that is 0 or empty stands for one frame."""
-    return source.chosen_page(num_frames(source.name, dataset), "frames")
+def _frame(source: Source, file: DicomFile, layout: Layout) -> tuple[Frame, int]:
+    """The frame that was asked for, decoded, and its number."""
+    declared = max(1, file.number("NumberOfFrames", 1))
+    coding = CODINGS.get(file.syntax.uid)
+    if coding is not None:
+        frames = coded_frames(file, coding, declared)
+        page = source.page_of(len(frames), declared, WHAT)
+        return coding.decode(file, b"".join(frames[page]), layout), page
+    there, behind = frames_there(file, layout, declared)
+    page = source.page_of(there, declared, WHAT)
+    frame = native_frame(file, layout, page)
+    if behind:
+        frame = frame._replace(told=(*frame.told, f"{counted(behind, 'byte')} behind its frames"))
+    return frame, page
 
 
-def num_frames(name: str, dataset: "Dataset") -> int:
-    """How many frames a file says that it has, at least 1."""
-    return max(1, _number(name, dataset, "NumberOfFrames", 1))
+def _samples(
+    file: DicomFile, frame: Frame, num_bits: int, high_bit: int
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The samples (H, W, C) in the bits of the words of a frame, and what is to be told.
 
+    What is coded in fewer bits than the file declares has its sign in the highest of those.
+    Bits that are not used may hold anything, overlays for example, or copies of the sign.
 
-# The samples -------------------------------------------------------------------------------------
-
-
-def _stored(name: str, words: np.ndarray, layout: Layout, is_raw: bool) -> tuple[np.ndarray, bool]:
-    """The samples in the decoded words, (H, W, C), and whether other bits of these were set.
-
-    `is_raw` says that the words have all allocated bits, in the order of the file. Codings such as
-    JPEG hold the stored bits alone.
+    Raises InputError when a coded frame has samples of more bits than the file declares.
     """
-    bits = layout.bits_stored
-    shift = layout.high_bit + 1 - bits if is_raw else 0
-    values = words.astype(np.int64)
-    largest = 2**bits - 1
-    if not is_raw and layout.is_signed:
-        lowest = int(values.min())
-        fits = -(2 ** (bits - 1)) <= lowest and int(values.max()) <= largest
-    elif not is_raw:
-        fits = int(values.min()) >= 0 and int(values.max()) <= largest
-    else:
-        fits = True
-    if not fits:
+    room = frame.words.dtype.itemsize
+    words = frame.words.astype(f"=u{room}", copy=False)
+    is_signed = file.number("PixelRepresentation", 0) == 1
+    if frame.depth < 8 * room:
+        words = words & words.dtype.type(2**frame.depth - 1)
+    lowest = high_bit + 1 - num_bits if frame.is_raw else 0
+    width = min(frame.depth, num_bits)
+    # To the top and back again, so that the sign is copied into what is above it.
+    top = 8 * room - width
+    numbers = words << (top - lowest)
+    samples = (numbers.view(f"=i{room}") if is_signed else numbers) >> top
+    is_below = bool(np.any(words & words.dtype.type(2**lowest - 1)))
+    if not is_below and _is_unused(words, samples, lowest + width):
+        return samples, ()
+    if not frame.is_raw:
         raise InputError(
-            f"{name} contradicts itself: its samples go from {values.min()} to {values.max()}, and "
-            f"it declares {bits} bits"
+            f"{file.name} contradicts itself: its samples go from {words.min()} to {words.max()}, "
+            f"and it declares {counted(num_bits, 'bit')}"
         )
-    # Bits below are not what is stored either.
-    has_more_bits = is_raw and bool((values & ~(largest << shift)).any())
-    values = (values >> shift) & largest
-    if layout.is_signed:
-        sign = 1 << (bits - 1)
-        values = (values ^ sign) - sign
-    kind = "signed" if layout.is_signed else "unsigned"
-    if has_more_bits and layout.is_signed:
-        has_more_bits = not _only_copies_of_the_sign(words, values, layout)
-    return values.astype(sample_dtype(kind, bits)), has_more_bits
+    return samples, (f"what stands in the bits beside the {num_bits} that are stored",)
 
 
-def _only_copies_of_the_sign(words: np.ndarray, values: np.ndarray, layout: Layout) -> bool:
-    """Whether the unused bits of signed samples continue their sign, as they should."""
-    if layout.high_bit + 1 != layout.bits_stored:
-        return False
-    return bool(((values & (2**layout.bits_allocated - 1)) == words.astype(np.int64)).all())
-
-
-def _through_palette(name: str, dataset: "Dataset", samples: np.ndarray) -> tuple[np.ndarray, int]:
-    """The colours (H, W, 3) of a palette, and their bits."""
-    from pydicom.pixels.processing import apply_color_lut
-
-    descriptor = dataset.get("RedPaletteColorLookupTableDescriptor")
-    if descriptor is None:
-        raise InputError(f"{name} has a picture of palette colours and no palette")
-    num_bits = int(descriptor[2])
-    if num_bits not in (8, 16):
-        raise InputError(f"{name} has a palette of {num_bits} bits: 8 and 16 are allowed")
-    colours = apply_color_lut(samples[..., 0], dataset)[..., :3]
-    largest = int(colours.max(initial=0))
-    if num_bits == 8 and largest > 255:  # some files say 8 and hold 16
-        num_bits = 16
-    return colours.astype(np.uint8 if num_bits == 8 else np.uint16), num_bits
-
-
-# What is said of them ----------------------------------------------------------------------------
-
-
-def _meaning(dataset: "Dataset", colours: Colours) -> Meaning:
-    """Colours, and the units that stored values stand for."""
-    slope = dataset.get("RescaleSlope")
-    intercept = dataset.get("RescaleIntercept")
-    rescale = None
-    if slope not in (None, "") or intercept not in (None, ""):
-        pair = (_real(slope, 1.0), _real(intercept, 0.0))
-        is_finite = all(math.isfinite(value) for value in pair)
-        rescale = pair if is_finite and pair != (1.0, 0.0) else None
-    return Meaning(colours=colours, rescale=rescale)
-
-
-def _real(value: Any, default: float) -> float:
-    return default if value in (None, "") else float(value)
-
-
-def _not_kept(dataset: "Dataset") -> list[str]:
-    """What else stands in the file, a phrase each."""
-    phrases = []
-    if "ModalityLUTSequence" in dataset:
-        phrases.append("a look-up table of physical units")
-    if any((group, OVERLAY_DATA) in dataset for group in OVERLAYS):
-        phrases.append("an overlay")
-    if "ICCProfile" in dataset or "OpticalPathSequence" in dataset:
-        phrases.append("a colour profile")
-    if "PatientName" in dataset or "PatientID" in dataset or "StudyInstanceUID" in dataset:
-        phrases.append("what its header says of patient, study and device")
-    return phrases
+def _is_unused(words: np.ndarray, samples: np.ndarray, end: int) -> bool:
+    """Whether the bits of the words from number `end` on are zeros, or copies of the sign."""
+    room = words.dtype.itemsize
+    if end >= 8 * room:
+        return True
+    above = words >> end
+    if samples.dtype.kind == "u":
+        return not np.any(above)
+    copies = samples.view(words.dtype) >> end
+    return bool(np.all((above == 0) | (above == copies)))
 
 
 FORMAT = PictureFormat(
     name="DICOM",
     suffixes=(".dcm",),
     reads=(
-        "grey of 1 to 32 bits, signed or unsigned, colours and palettes, several frames; "
-        "uncompressed, deflated, RLE, JPEG, lossless JPEG, JPEG-LS, JPEG 2000 and HTJ2K"
+        "integers of 1 to 32 bits, unsigned and signed; grey, colour, and palettes as their "
+        "colours; without compression, deflated, RLE, JPEG, JPEG-LS, JPEG 2000 and HTJ2K, with "
+        "loss as decoded; frames"
     ),
     read=read_dicom,
     starts_with=(),
+    holds=frozenset({"colours", "rescale", "icc_profile"}),
 )
+
+__all__ = ["FORMAT", "is_dicom", "read_dicom"]

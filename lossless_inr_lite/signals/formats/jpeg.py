@@ -32,7 +32,10 @@ NOT_READ = {
 }
 XMP = b"http://ns.adobe.com/xap/1.0/\0"
 SEVERAL_VIEWS = b"MPF\0"
-YCBCR = 1  # Adobe's transform
+JFIF = b"JFIF\0"
+RGB_NAMES = (b"RGB", b"rgb")  # of components
+NOT_TURNED = 0  # Adobe's transforms
+YCBCR = 1
 
 
 def read_jpeg(source: Source) -> Picture:
@@ -65,6 +68,32 @@ def read_jpeg(source: Source) -> Picture:
     else:
         samples = _usual(source, file)
     return Picture(samples, file.precision, _meaning(file), _not_kept(source, file))
+
+
+def samples_inside(source: Source, file: JpegFile, is_ycbcr: bool) -> np.ndarray:
+    """The samples of a JPEG of 1 or 3 components inside of another file, (H, W) or (H, W, 3).
+
+    Without loss they are as stored. With loss three components come out as red, green and blue;
+    they are YCbCr where the picture says so, or when it does not and the file does: `is_ycbcr`.
+
+    Raises InputError for a kind that is not read. The size must have been checked.
+    """
+    if file.process in NOT_READ:
+        raise InputError(f"{source.name} holds {NOT_READ[file.process]}, which is not read")
+    if file.process == LOSSLESS:
+        return _deep(source, True)
+    with importing("imagecodecs", f"{source.name}: reading JPEG"):
+        import imagecodecs
+    if file.components == 1:
+        return imagecodecs.jpeg8_decode(source.data)
+    said = file.adobe_transform
+    if said is None and file.bodies(0xE0, JFIF):
+        said = YCBCR
+    if said is None and file.component_names in RGB_NAMES:
+        said = NOT_TURNED
+    is_turned = is_ycbcr if said is None else said == YCBCR
+    colours = "YCBCR" if is_turned else "RGB"
+    return imagecodecs.jpeg8_decode(source.data, colorspace=colours, outcolorspace="RGB")
 
 
 def _usual(source: Source, file: JpegFile) -> np.ndarray:
@@ -112,7 +141,7 @@ def _colours(file: JpegFile) -> Colours:
     if file.components == 4:
         return "cmyk"
     # What is stored without loss is not converted. By JFIF, and where Adobe says so, it is YCbCr.
-    is_jfif = bool(file.bodies(0xE0, b"JFIF\0"))
+    is_jfif = bool(file.bodies(0xE0, JFIF))
     is_ycbcr = file.adobe_transform == YCBCR or (is_jfif and file.adobe_transform is None)
     stored_as_is = file.process == LOSSLESS and file.components == 3
     return "ycbcr" if stored_as_is and is_ycbcr else ""

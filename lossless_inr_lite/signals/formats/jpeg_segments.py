@@ -54,6 +54,12 @@ class JpegFile:
         ]
 
     @property
+    def component_names(self) -> bytes:
+        """A byte for each component, which names it: "RGB" for colours that are not turned, say."""
+        frames = [segment.body for segment in self.segments if segment.marker == self.process]
+        return frames[0][6::3]
+
+    @property
     def adobe_transform(self) -> int | None:
         """What Adobe's segment says of the colours: 0 not turned, 1 YCbCr, 2 YCCK; or None."""
         adobe = self.bodies(ADOBE, b"Adobe")

@@ -49,6 +49,22 @@ class Source:
                 f"size {self.size} is larger than {self.name} ({width} x {height}): at most {side}"
             )
 
+    def page_of(self, there: int, declared: int, what: str = "pictures") -> int:
+        """The page to read, of `there` whole ones, when the file declares `declared`.
+
+        Raises InputError as `chosen_page` does, and when these differ and no page was asked for.
+        """
+        if there < 1:
+            raise InputError(f"{self.name} is truncated: it ends within the first of its {what}")
+        if declared == there or self.page is not None:
+            return self.chosen_page(there, what)
+        way_out = "--page 0" if there == 1 else f"--page 0 to {there - 1}"
+        said = counted(declared, what.removesuffix("s"))
+        raise InputError(
+            f"{self.name} declares {said} and holds {there}: it is truncated or says what is not "
+            f"true; choose one with {way_out}"
+        )
+
     def chosen_page(self, count: int, what: str = "pictures") -> int:
         """The page to read, of `count` that the file holds.
 

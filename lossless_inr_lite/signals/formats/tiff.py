@@ -25,7 +25,6 @@ from lossless_inr_lite.signals.formats.picture import (
     Source,
 )
 from lossless_inr_lite.signals.formats.tiff_directories import (
-    Contents,
     Directory,
     Planes,
     contents_of,
@@ -84,7 +83,7 @@ def read_tiff(source: Source) -> Picture:
             return _stack_room(_page(file, directory, 0), len(source.data))
 
         contents = contents_of(source.name, source.data, copies_of, stack_room)
-        planes, number = contents.picture(_chosen(source, contents))
+        planes, number = contents.picture(source.page_of(contents.there, contents.declared))
         directory = planes.directory
         page = _page(file, directory, int(contents.pictures[0] is not planes))
         _check_declared(source, page, planes)
@@ -218,20 +217,6 @@ def _stack_room(page: "tifffile.TiffPage", file_bytes: int) -> int:
     if not page.is_contiguous or page.nbytes < 1:
         return 1
     return (file_bytes - page.dataoffsets[0]) // page.nbytes
-
-
-def _chosen(source: Source, contents: Contents) -> int:
-    """The number of the picture to read."""
-    there = contents.there
-    if contents.declared == there:
-        return source.chosen_page(there)
-    if source.page is None:
-        way_out = "--page 0" if there == 1 else f"--page 0 to {there - 1}"
-        raise InputError(
-            f"{source.name} declares {contents.declared} pictures and holds {there}: it is "
-            f"truncated or says what is not true; choose one with {way_out}"
-        )
-    return source.chosen_page(there)
 
 
 def _check_declared(source: Source, page: "tifffile.TiffPage", planes: Planes) -> None:
