@@ -5,8 +5,10 @@ is decoded by imagecodecs, after the size that it declares has been compared wit
 """
 
 import struct
+import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
@@ -323,7 +325,27 @@ def _htj2k(file: DicomFile, frame: bytes, layout: Layout) -> Frame:
     with importing("imagecodecs", f"{file.name}: DICOM compressed as JPEG 2000"):
         import imagecodecs
     code, precision = _codestream(file, frame, layout)
-    return _two_complements(imagecodecs.htj2k_decode(code), precision)
+    with _errors_of_callbacks():
+        samples = imagecodecs.htj2k_decode(code)
+    return _two_complements(samples, precision)
+
+
+@contextmanager
+def _errors_of_callbacks() -> Iterator[None]:
+    """Raise what a decoder's callback raises: Python would print it, and go on without it."""
+    raised: list[BaseException] = []
+
+    def note(unraisable: "sys.UnraisableHookArgs") -> None:
+        raised.append(unraisable.exc_value or unraisable.exc_type())
+
+    before = sys.unraisablehook
+    sys.unraisablehook = note
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+    if raised:
+        raise raised[0]
 
 
 def _lossless_htj2k(file: DicomFile, frame: bytes, layout: Layout) -> Frame:
