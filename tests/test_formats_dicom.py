@@ -39,6 +39,7 @@ SYNTAXES = (
     ExplicitVRBigEndian,
     DeflatedExplicitVRLittleEndian,
 )
+DEFLATED_FRAMES = UID("1.2.840.10008.1.2.8.1")
 MPEG2 = UID("1.2.840.10008.1.2.4.100")
 TOLD = "what its header says of patient, study and device"
 
@@ -67,6 +68,9 @@ def dataset_of(samples, **elements):
 
 def file_of(dataset, syntax=ExplicitVRLittleEndian):
     """The bytes of a whole file."""
+    if syntax == DEFLATED_FRAMES:  # which pydicom does not know yet
+        data = file_of(dataset, JPEGLSLossless)
+        return data.replace(JPEGLSLossless.encode(), DEFLATED_FRAMES.encode() + b"\0")
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = syntax
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
@@ -229,6 +233,43 @@ def test_run_lengths(rng, bits, colours):
         assert (read(file.getvalue(), page).samples.reshape(shape[1:]) == frames[page]).all()
 
 
+def deflated(data):
+    stream = zlib.compressobj(9, wbits=-15)
+    return stream.compress(data) + stream.flush()
+
+
+@pytest.mark.parametrize("bits", [1, 8, 16])
+def test_frames_that_are_deflated_by_themselves(rng, bits):
+    frames = rng.integers(0, 2**bits, (2, 5, 7)).astype(np.uint16 if bits == 16 else np.uint8)
+    elements = {"BitsAllocated": 1, "BitsStored": 1} if bits == 1 else {}
+
+    def encode(frame):
+        return deflated(
+            np.packbits(frame, bitorder="little").tobytes() if bits == 1 else frame.tobytes()
+        )
+
+    data = coded(frames, DEFLATED_FRAMES, encode, **elements)
+    for page in (0, 1):
+        assert (read(data, page).samples[..., 0] == frames[page]).all()
+    short = coded(frames, DEFLATED_FRAMES, lambda frame: deflated(b"\1"), **elements)
+    assert "bytes, and" in refused(short, 0) or bits == 1
+    large = coded(frames, DEFLATED_FRAMES, lambda frame: deflated(bytes(2**24)), **elements)
+    assert "larger than" in refused(large, 0)
+
+
+def test_bits_in_run_lengths(rng):
+    frames = rng.integers(0, 2, (2, 5, 7)).astype(np.uint8)
+
+    def encode(frame):
+        packed = np.packbits(frame, bitorder="little").tobytes()
+        header = struct.pack("<16I", 1, 64, *[0] * 14)
+        return header + bytes([len(packed) - 1]) + packed
+
+    data = coded(frames, RLELossless, encode, BitsAllocated=1, BitsStored=1)
+    for page in (0, 1):
+        assert (read(data, page).samples[..., 0] == frames[page]).all()
+
+
 @pytest.mark.parametrize("photometric", ["YBR_FULL_422", "RGB"])
 def test_what_lost_something_is_told(rng, photometric):
     frames = rng.integers(0, 256, (1, 16, 16, 3)).astype(np.uint8)
@@ -283,6 +324,7 @@ def test_files_without_their_mark(rng):
     samples = rng.integers(0, 256, (4, 6)).astype(np.uint8)
     whole = file_of(dataset_of(samples))
     assert (read(whole[132:]).samples[..., 0] == samples).all()
+    assert (read(whole[144:]).samples[..., 0] == samples).all()  # without a length of the group
     disguised = b"II*\0" + bytes(124) + whole[128:]
     assert (read(disguised).samples[..., 0] == samples).all()
     for is_implicit in (False, True):
@@ -446,6 +488,7 @@ SEEDS = seeds()
 
 
 @pytest.mark.filterwarnings("error::UserWarning")
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 @settings(max_examples=300)
 @given(st.data())
 def test_damage_is_one_sentence(data):

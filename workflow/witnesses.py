@@ -476,11 +476,14 @@ def _dicom_frame(path: Path, page: int | None) -> list[np.ndarray]:
         decode = imagecodecs.jpeg2k_decode
     else:
         decode = imagecodecs.jpeg_decode
-    words = decode(frame)
-    if not dataset.PixelRepresentation:
-        return [words]
-    sign = 1 << (dataset.BitsStored - 1)
-    return [words, ((words.astype(int) & (2 * sign - 1)) ^ sign) - sign]
+    samples = decode(frame)
+    found = [samples]
+    if dataset.PixelRepresentation == 1 and samples.dtype.kind == "u":
+        # The coding knows no signs: the upper half stands for negative samples.
+        values = samples.astype(np.int64)
+        half = 2 ** (dataset.BitsStored - 1)
+        found.append(np.where(values >= half, values - 2 * half, values))
+    return found
 
 
 def _netpbm(path: Path, page: int | None) -> list[np.ndarray]:

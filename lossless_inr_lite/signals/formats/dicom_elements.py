@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 
 MARK_AT = 128  # the bytes before it may be anything, also the header of a TIFF file
 MARK = b"DICM"
-# Files without a preamble begin with the elements about the file, or with those of the data set:
-# these are its first ones, of a group that identifies the picture.
-FIRST_META = (b"\x02\0\0\0UL", b"\x02\0\x01\0OB", b"\x02\0\x02\0UI", b"\x02\0\x10\0UI")
-IDENTIFYING = 8
-FIRST_ELEMENTS = {0x0000, 0x0001, 0x0005, 0x0008, 0x0012, 0x0014, 0x0016, 0x0018}
+META_GROUP = 2
+# The elements with which files begin that have no preamble, by their group: those about the file,
+# or those that identify a picture.
+FIRST_ELEMENTS = {
+    META_GROUP: {0x0000, 0x0001, 0x0002, 0x0003, 0x0010},
+    8: {0x0000, 0x0001, 0x0005, 0x0008, 0x0012, 0x0014, 0x0016, 0x0018},
+}
 LONGEST_FIRST = 256  # bytes
 IMPLICIT_LITTLE = "1.2.840.10008.1.2"
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
@@ -121,17 +123,16 @@ class DicomFile:
 
 def is_dicom(data: bytes) -> bool:
     """Whether bytes begin like a DICOM file, with a preamble or without one."""
-    has_mark = data[MARK_AT:].startswith(MARK)
-    return has_mark or data.startswith(FIRST_META) or _is_bare(data)
+    return data[MARK_AT:].startswith(MARK) or _is_bare(data)
 
 
 def _is_bare(data: bytes) -> bool:
-    """Whether bytes begin at once with one of the elements that identify a picture."""
+    """Whether bytes begin at once with one of the FIRST_ELEMENTS."""
     for order in ("<", ">"):
         if len(data) < 8:
             return False
         group, element, size = struct.unpack_from(f"{order}HHI", data)
-        if group != IDENTIFYING or element not in FIRST_ELEMENTS:
+        if element not in FIRST_ELEMENTS.get(group, ()):
             continue
         is_explicit = data[4:6].isalpha() and data[4:6].isupper()
         is_implicit = order == "<" and size % 2 == 0 and size <= LONGEST_FIRST
@@ -209,7 +210,9 @@ def _data_set(source: Source) -> tuple[Syntax, bytes]:
     is_meta = source.data[file.tell() : file.tell() + 2] == b"\x02\0"
     uid = ""
     if is_meta:
-        meta = read_dataset(file, False, True, stop_when=lambda tag, kind, length: tag.group != 2)
+        meta = read_dataset(
+            file, False, True, stop_when=lambda tag, kind, length: tag.group != META_GROUP
+        )
         uid = str(meta.get("TransferSyntaxUID") or "")
     body = source.data[file.tell() :]
     if not uid:

@@ -219,7 +219,9 @@ def _plain(file: DicomFile, frame: bytes, layout: Layout) -> Frame:
     """A frame that is encapsulated, and not coded."""
     wanted = layout.bytes_of(1)
     if len(frame) not in (wanted, wanted + wanted % 2):
-        raise InputError(f"{file.name} is broken: a frame has {len(frame)} bytes, not {wanted}")
+        raise InputError(
+            f"{file.name} is broken: a frame has {len(frame)} bytes, and {wanted} are needed"
+        )
     if layout.bits_allocated == 1:
         return _arranged(_unpacked(frame, layout), layout)
     flat = np.frombuffer(frame, CONTAINERS[layout.bits_allocated], layout.stored_samples)
@@ -317,7 +319,9 @@ def _jpeg_2000(file: DicomFile, frame: bytes, layout: Layout) -> Frame:
     with importing("imagecodecs", f"{file.name}: DICOM compressed as JPEG 2000"):
         import imagecodecs
     code, precision = _codestream(file, frame, layout)
-    return _two_complements(imagecodecs.jpeg2k_decode(code), precision)
+    with _errors_of_callbacks():
+        samples = imagecodecs.jpeg2k_decode(code)
+    return _two_complements(samples, precision)
 
 
 def _htj2k(file: DicomFile, frame: bytes, layout: Layout) -> Frame:
@@ -328,6 +332,23 @@ def _htj2k(file: DicomFile, frame: bytes, layout: Layout) -> Frame:
     with _errors_of_callbacks():
         samples = imagecodecs.htj2k_decode(code)
     return _two_complements(samples, precision)
+
+
+def _lossless_htj2k(file: DicomFile, frame: bytes, layout: Layout) -> Frame:
+    """The same without loss.
+
+    Raises InputError when two decoders do not agree. One alone reads what is damaged, too, and has
+    to do for more bits than the other one knows.
+    """
+    found = _htj2k(file, frame, layout)
+    if found.depth > MOST_COMPARED:
+        return found
+    again = _jpeg_2000(file, frame, layout)
+    if not np.array_equal(found.words, again.words):
+        raise InputError(
+            f"{file.name} is a lossless JPEG 2000 that two decoders read differently: it is damaged"
+        )
+    return found
 
 
 @contextmanager
@@ -346,23 +367,6 @@ def _errors_of_callbacks() -> Iterator[None]:
         sys.unraisablehook = before
     if raised:
         raise raised[0]
-
-
-def _lossless_htj2k(file: DicomFile, frame: bytes, layout: Layout) -> Frame:
-    """The same without loss.
-
-    Raises InputError when two decoders do not agree. One alone reads what is damaged, too, and has
-    to do for more bits than the other one knows.
-    """
-    found = _htj2k(file, frame, layout)
-    if found.depth > MOST_COMPARED:
-        return found
-    again = _jpeg_2000(file, frame, layout)
-    if not np.array_equal(found.words, again.words):
-        raise InputError(
-            f"{file.name} is a lossless JPEG 2000 that two decoders read differently: it is damaged"
-        )
-    return found
 
 
 def _codestream(file: DicomFile, frame: bytes, layout: Layout) -> tuple[bytes, int]:

@@ -140,8 +140,10 @@ def palette_of(file: DicomFile) -> Palette:
     if len(shapes) > 1:
         raise InputError(f"{file.name} is broken: the palettes of its colours differ in shape")
     ((entries, first, num_bits),) = shapes
-    table = [_entries(file, colour, entries, num_bits) for colour in named]
-    return Palette(np.stack(table, axis=-1), first, num_bits)
+    colours = np.stack([_entries(file, colour, entries, num_bits) for colour in named], axis=-1)
+    if colours.max() > 255:  # some files say 8 bits and hold 16
+        num_bits = 16
+    return Palette(colours.astype(np.uint8 if num_bits == 8 else np.uint16), first, num_bits)
 
 
 def _photometric(file: DicomFile) -> str:
@@ -213,9 +215,7 @@ def _entries(file: DicomFile, colour: str, entries: int, num_bits: int) -> np.nd
         raise InputError(
             f"{file.name} is broken: {len(values)} values of a palette, {entries} are needed"
         )
-    if num_bits == 8 and values.max() > 255:
-        raise InputError(f"{file.name} is broken: a palette of 8 bits holds {values.max()}")
-    return values.astype(np.uint8 if num_bits == 8 else np.uint16)
+    return values
 
 
 def _shorts(file: DicomFile, value: Any) -> list[int]:
