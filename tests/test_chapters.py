@@ -339,8 +339,8 @@ def test_a_users_own_picture(tmp_path, rng):
     values = {
         "profile": "smoke",
         "signal": "photo.png",
-        "size": 6,
-        "hidden_features": 48,
+        "size": 4,
+        "hidden_features": 96,
         "hidden_layers": 2,
         "movie_frames": 0,
         "output_dir": "runs/photo",
@@ -357,7 +357,7 @@ def test_a_users_own_picture(tmp_path, rng):
         command += ["-p", name, str(value)]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     record = json.loads((tmp_path / "runs" / "photo" / "record.json").read_text())
-    assert record["fits"]["photo/bit_coordinate"]["signal"]["shape"] == [6, 6, 1]
+    assert record["fits"]["photo/bit_coordinate"]["signal"]["shape"] == [4, 4, 1]
     assert record["fits"]["photo/bit_coordinate"]["lossless"] is True
 
 
