@@ -49,6 +49,7 @@ $(READY): requirements.txt pyproject.toml
 	@touch $@
 
 book: $(READY)
+	BOOK_PROFILE=$(PROFILE) $(BIN)/python book/execute.py
 	BOOK_PROFILE=$(PROFILE) $(BIN)/jupyter-book build . -W -n --keep-going --all
 	$(BIN)/python book/check_pages.py _build/html
 

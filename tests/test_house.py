@@ -61,7 +61,8 @@ def imported(source: str, inside_functions: bool = True) -> set[str]:
 def third_party(sources: Iterable[str], inside_functions: bool = True) -> set[str]:
     """The distributions that these sources import from, neither Python's own nor this one."""
     names = set().union(*(imported(source, inside_functions) for source in sources))
-    names -= {*sys.stdlib_module_names, "lossless_inr_lite"}
+    extensions = {path.stem for path in (ROOT / "book" / "_ext").glob("*.py")}
+    names -= {*sys.stdlib_module_names, *extensions, "lossless_inr_lite"}
     known = packages_distributions()
     return {distribution_name(known.get(name, [name])[0]) for name in names}
 

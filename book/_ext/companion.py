@@ -61,6 +61,11 @@ def sources_hash(root: Path = ROOT) -> str:
     return digest.hexdigest()[:16]
 
 
+def cache_path() -> str:
+    """The folder of the execution cache for the sources as they are."""
+    return str(ROOT / "_build" / ".jupyter_cache" / sources_hash())
+
+
 def hashed_files(root: Path = ROOT) -> list[Path]:
     """The files behind `sources_hash`: code, weights of priors and tables alike."""
     found = {path for pattern in HASHED for path in root.glob(pattern)}
@@ -74,7 +79,7 @@ def profile() -> str:
 
 def configure(app: Sphinx, config: Config) -> None:
     """Set what depends on the machine or the profile."""
-    config.nb_execution_cache_path = str(ROOT / "_build" / ".jupyter_cache" / sources_hash())
+    config.nb_execution_cache_path = cache_path()
     config.mathjax_path = "mathjax/tex-chtml.js"
     if profile() != LITE:
         config.nb_execution_mode = "off"
