@@ -2,6 +2,9 @@
 PYTHON ?= python3
 PROFILE ?= lite
 NOTEBOOKS ?=
+JOBS ?= 1
+SHARD ?= 1/1
+RETRIES ?= 0
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -27,7 +30,8 @@ COVERAGE := 88
 help:
 	@echo "make book [PROFILE=lite]          build the HTML book at _build/html/index.html"
 	@echo "make test                         run the tests"
-	@echo "make run PROFILE=... [NOTEBOOKS=] run notebooks through papermill into _build/runs/PROFILE"
+	@echo "make run PROFILE=... [NOTEBOOKS=] [JOBS=2] [SHARD=1/4] [RETRIES=1]"
+	@echo "                                  run notebooks through papermill into _build/runs/PROFILE"
 	@echo "make tables PROFILE=cpu|paper [TABLES='1 3'] [CORES=2] the paper's tables as a sweep that goes on"
 	@echo "make data SETS='kodak' [TO=DIR]    fetch data sets of the paper; without SETS, list them"
 	@echo "make check-gpu                    a paper-profile fit on CUDA, certified there and on the CPU"
@@ -69,7 +73,8 @@ lint: $(READY)
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 run: $(READY)
-	$(BIN)/python -m lossless_inr_lite.batch --profile $(PROFILE) $(NOTEBOOKS)
+	$(BIN)/python -m lossless_inr_lite.batch --profile $(PROFILE) --jobs $(JOBS) --shard $(SHARD) \
+		--retries $(RETRIES) $(NOTEBOOKS)
 
 tables: $(READY) $(ENGINE)
 	$(BIN)/python workflow/tables.py --profile $(PROFILE) $(if $(GRID),--grid "$(GRID)") \

@@ -8,10 +8,7 @@ chapter that fails is left to the build, which tells why.
 """
 
 import argparse
-import asyncio
-import os
 import sys
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -20,7 +17,6 @@ import nbformat
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn, JupyterCacheAbstract
 from jupyter_cache.executors.utils import single_nb_execution
-from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 
@@ -28,11 +24,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "_ext"))
 
 from companion import LITE, cache_path, profile
 
+from lossless_inr_lite.companion.kernels import file_kernel
 from lossless_inr_lite.companion.paths import NOTEBOOKS
 from lossless_inr_lite.devices import usable_cores
 
 SECONDS_A_CELL = 1800
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 def main() -> None:
@@ -46,8 +42,6 @@ def main() -> None:
         return
     cache = get_cache(cache_path())
     missing = {path: notebook for path, notebook in notebooks().items() if is_new(cache, notebook)}
-    for name in THREADS:
-        os.environ.setdefault(name, "1")
     with ThreadPoolExecutor(max(1, options.jobs)) as pool:
         running = {
             pool.submit(executed, path, notebook): path for path, notebook in missing.items()
@@ -80,18 +74,9 @@ def is_new(cache: JupyterCacheAbstract, notebook: NotebookNode) -> bool:
 
 
 def executed(path: Path, notebook: NotebookNode) -> tuple[CacheBundleIn | None, float]:
-    """A run of a chapter for the cache, None when it failed, and its seconds.
-
-    Its kernel is spoken to through files: two that start at once may take the same network port.
-    """
+    """A run of a chapter for the cache, None when it failed, and its seconds."""
     started = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        kernel = AsyncKernelManager(
-            kernel_name=notebook.metadata.kernelspec.name,
-            transport="ipc",
-            ip=f"{folder}/kernel",
-            connection_file=f"{folder}/kernel.json",
-        )
+    with file_kernel(notebook.metadata.kernelspec.name, threads=1) as kernel:
         try:
             result = single_nb_execution(
                 notebook,
@@ -102,9 +87,6 @@ def executed(path: Path, notebook: NotebookNode) -> tuple[CacheBundleIn | None, 
             )
         except DeadKernelError:
             return None, time.perf_counter() - started
-        finally:
-            if kernel.has_kernel:
-                asyncio.run(kernel.shutdown_kernel(now=True))
     seconds = time.perf_counter() - started
     if result.err is not None:
         return None, seconds

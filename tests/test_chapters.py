@@ -16,7 +16,6 @@ import yaml
 
 import lossless_inr_lite as lil
 from lossless_inr_lite import InputError
-from lossless_inr_lite.companion import batch
 from lossless_inr_lite.companion.chapters import c11_bit_spectral_bias as bit_spectrum
 from lossless_inr_lite.companion.chapters.c05_baselines import METHODS, OURS
 from lossless_inr_lite.companion.chapters.c10_bit_bias.study import METHODS as METHODS_OF_BIAS
@@ -412,35 +411,3 @@ def test_a_misspelt_parameter_stops_the_notebook_before_any_work(tmp_path):
             progress_bar=False,
         )
     assert not (tmp_path / "out").exists()
-
-
-def test_the_batch_runs_on_when_one_notebook_fails(tmp_path, monkeypatch, capsys):
-    """Of two notebooks the first raises: the second still runs, and the exit code says so."""
-    monkeypatch.setattr(batch, "NOTEBOOKS", tmp_path)
-    monkeypatch.setattr(batch, "PARAMS", tmp_path)
-    monkeypatch.setattr(
-        batch, "run_folder", lambda profile, name: tmp_path / "runs" / profile / name
-    )
-    for name, source in (("a", "raise ValueError('no luck')"), ("b", "print(1)")):
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
-        notebook.metadata["kernelspec"] = {
-            "name": "python3",
-            "display_name": "Python 3",
-            "language": "python",
-        }
-        nbformat.write(notebook, tmp_path / f"{name}.ipynb")
-        (tmp_path / f"{name}.smoke.yaml").write_text("{}\n")
-    assert batch.main(["--profile", "smoke"]) == 1
-    captured = capsys.readouterr()
-    assert "a: FAILED" in captured.err
-    assert "no luck" in captured.err
-    assert "b: done" in captured.out
-    assert "no luck" in (tmp_path / "runs" / "smoke" / "a" / "log.txt").read_text()
-    assert batch.main(["--profile", "smoke", "b"]) == 0
-
-
-def test_the_batch_refuses_unknown_names(capsys):
-    assert batch.main(["--profile", "smoke", "99_nothing"]) == 2
-    assert "unknown notebook '99_nothing'" in capsys.readouterr().err
-    assert batch.main(["--profile", "huge"]) == 2
-    assert "allowed are lite, paper, smoke" in capsys.readouterr().err

@@ -4,6 +4,7 @@ import io
 import struct
 import sys
 import zlib
+from functools import cache
 from itertools import product
 
 import imagecodecs
@@ -173,7 +174,9 @@ def test_a_transparency_that_png_does_not_allow_is_told(tmp_path, rng):
 # What stands beside the samples ------------------------------------------------------------------
 
 
+@cache
 def a_profile():
+    """The same bytes every time: a profile says when it was made."""
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 

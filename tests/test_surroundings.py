@@ -15,7 +15,6 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from lossless_inr_lite import InputError
-from lossless_inr_lite.companion import batch
 from lossless_inr_lite.companion.lists import comma_list
 from lossless_inr_lite.companion.locks import RUN, FolderLock, check_free
 from lossless_inr_lite.companion.parameters import check_parameters
@@ -316,19 +315,6 @@ def test_a_process_may_begin_its_own_run_again(tmp_path):
     second.release()
     assert not (tmp_path / RUN).exists()
     check_free(tmp_path, RUN)
-
-
-@pytest.mark.parametrize("name", [".run.lock", ".batch.lock"])
-def test_a_batch_touches_nothing_where_another_run_writes(
-    tmp_path, other_run, monkeypatch, capsys, name
-):
-    monkeypatch.setattr(batch, "run_folder", lambda profile, notebook: tmp_path)
-    monkeypatch.setattr(batch.papermill, "execute_notebook", None)
-    (tmp_path / "record.json").write_text("{}")
-    other_run(tmp_path, name)
-    assert not batch.run("01_bit_planes", "smoke", tmp_path / "none.yaml")
-    assert "01_bit_planes: NOT RUN: another run writes into" in capsys.readouterr().err
-    assert sorted(os.listdir(tmp_path)) == sorted([name, "record.json"])
 
 
 # Versions of Python ------------------------------------------------------------------------------
