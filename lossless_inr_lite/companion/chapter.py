@@ -12,7 +12,7 @@ from IPython.display import Markdown
 
 from lossless_inr_lite.companion.claims import Verdict, verdict_ids
 from lossless_inr_lite.companion.locks import RUN, FolderLock
-from lossless_inr_lite.companion.parameters import check_parameters
+from lossless_inr_lite.companion.parameters import check_parameters, parameter_comments
 from lossless_inr_lite.companion.paths import run_folder
 from lossless_inr_lite.companion.records import SCHEMA_VERSION, environment, peak_memory
 from lossless_inr_lite.companion.rows import Origin, Row, fit_record, forget_origins, origins
@@ -32,9 +32,12 @@ class Chapter:
     and `facts` go into the record as they are.
     """
 
-    def __init__(self, notebook: str, parameters: Any) -> None:
+    def __init__(
+        self, notebook: str, parameters: Any, comments: Mapping[str, str] | None = None
+    ) -> None:
         self.notebook = notebook
         self.parameters = parameters
+        self.comments = comments or {}
         self.folder = run_folder(parameters.profile, notebook, parameters.output_dir)
         check_writable(self.folder / "record.json")
         self.lock = FolderLock(self.folder, RUN)
@@ -44,6 +47,14 @@ class Chapter:
         self.device = "cpu"
         self.started = time.perf_counter()
         forget_origins()
+
+    def parameter_table(self) -> Markdown:
+        """The parameters of this run: name, value, and what the parameters cell says of it."""
+        rows = [
+            (f"`{name}`", f"`{value!r}`", self.comments.get(name, ""))
+            for name, value in vars(self.parameters).items()
+        ]
+        return table(("Parameter", "Value", "Meaning"), rows)
 
     def add_fit(self, label: str, fit: Fit, signal: Signal) -> None:
         """Keep the record of a fit under `label`."""
@@ -134,7 +145,7 @@ def begin(notebook: str, variables: Mapping[str, Any]) -> Chapter:
     Raises InputError for an unknown or bad parameter, when the output folder cannot be written, and
     when another run writes into it.
     """
-    return Chapter(notebook, check_parameters(variables))
+    return Chapter(notebook, check_parameters(variables), parameter_comments(variables))
 
 
 def relative(path: Path) -> str:

@@ -17,7 +17,7 @@ from lossless_inr_lite.errors import InputError, check_choice
 from lossless_inr_lite.networks.registry import NETWORKS
 from lossless_inr_lite.training.recipes import RECIPES
 
-__all__ = ["PROFILES", "Vocabulary", "check_parameters", "comma_list"]
+__all__ = ["PROFILES", "Vocabulary", "check_parameters", "comma_list", "parameter_comments"]
 
 PROFILES = ("smoke", "lite", "cpu", "paper")
 NOT_PARAMETERS = {"In", "Out"}  # what IPython itself keeps among the variables
@@ -120,6 +120,24 @@ def _names(variables: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     declared = list(variables.get("__annotations__", {}))
     given = [name for name, value in variables.items() if _may_be_parameter(name, value)]
     return declared, sorted(given)
+
+
+def parameter_comments(variables: Mapping[str, Any]) -> dict[str, str]:
+    """What the parameters cell says of each parameter, behind "#" in its line.
+
+    `variables` is the notebook's `globals()`; without the cells that have run it is empty.
+    """
+    cells = variables.get("In")
+    if not isinstance(cells, list):
+        return {}
+    declaring = [cell for cell in cells if _declared(cell)]
+    if not declaring:
+        return {}
+    found = {}
+    for line in declaring[-1].splitlines():
+        code, _, comment = line.partition("  # ")
+        found[code.partition(":")[0].strip()] = comment.strip()
+    return found
 
 
 def _declared(cell: str) -> list[str]:
