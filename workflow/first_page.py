@@ -24,7 +24,7 @@ from lossless_inr_lite.companion.filmstrip import Filmstrip
 from lossless_inr_lite.companion.media import times_of
 from lossless_inr_lite.companion.paths import RESULTS, ROOT
 from lossless_inr_lite.companion.plots import show_picture
-from lossless_inr_lite.companion.records import environment
+from lossless_inr_lite.companion.records import SCHEMA_VERSION, environment
 from lossless_inr_lite.files import replacing, write_json
 
 SIGNAL = "astronaut"
@@ -116,6 +116,9 @@ def record_of(fit: lil.Fit, picture: lil.Signal, strip: Filmstrip) -> dict[str, 
     certificate = fit.certificate
     assert certificate is not None
     return {
+        "schema_version": SCHEMA_VERSION,
+        "experiment": "first_page",
+        "fits": {},
         "environment": environment(fit.device),
         "load_average": os.getloadavg()[0],
         "signal": picture.name,
