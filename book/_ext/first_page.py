@@ -1,7 +1,7 @@
 """What the first page shows of the claims: a matrix of coloured cells.
 
-``{claims-matrix}`` draws a line for each item of the paper and a cell for each of its claims. A
-cell is coloured by its verdict, names the claim when it is pointed at, and leads to its row.
+``{claims-matrix}`` draws a line for each table of the paper, one for its figures and one for its
+theory, and a cell for each claim. A cell is coloured by its verdict, names the claim when it is pointed at, and leads to its row.
 ``{verdict-count}`reproduced` `` is the number of claims with that verdict, and without a verdict
 (``all``) their number.
 """
@@ -9,6 +9,7 @@ cell is coloured by its verdict, names the claim when it is pointed at, and lead
 from collections import Counter
 from typing import Any
 
+from companion import group_of
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
@@ -33,7 +34,7 @@ class ClaimsMatrixDirective(SphinxDirective):
         """A container with a line an item, and a legend with counts."""
         items: dict[str, list[Judged]] = {}
         for row in judged(paper_claims(), committed_records()):
-            items.setdefault(row.claim.item, []).append(row)
+            items.setdefault(group_of(row.claim.item), []).append(row)
         lines = [self.line(item, rows) for item, rows in items.items()]
         return [nodes.container("", *lines, classes=["claims-matrix"]), self.legend(items)]
 

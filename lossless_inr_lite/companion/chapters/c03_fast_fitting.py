@@ -4,6 +4,7 @@ It asks questions of ours, and judges no table of the paper. FAST is run with on
 away at a time on equal seconds, and with tiles of other sides.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -37,7 +38,22 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 HIDDEN_LAYERS = 2  # of FAST's own networks
 OMEGA_PER_PIXEL = 2.0  # FAST's omega_0 of the first layer is this times a tile's side in pixels
+LARGE = 1000  # from here on ratios are rounded
 FEWER = 4.0  # times fewer samples that FAST shall need than the paper's recipe
+
+
+def rounded(text: str) -> str:
+    """The text with two digits of every number from 1,000 on: more say nothing of a ratio.
+
+    >>> rounded("seconds: PAPER / FAST = 9508.3 (4349.4 to 10990.0)")
+    'seconds: PAPER / FAST = 9,500 (4,300 to 11,000)'
+    """
+
+    def shorter(found: re.Match[str]) -> str:
+        value = float(found[0].replace(",", ""))
+        return found[0] if value < LARGE else f"{float(f'{value:.2g}'):,.0f}"
+
+    return re.sub(r"\d[\d,]*\.?\d*", shorter, text)
 
 
 def variant(name: str) -> Recipe:

@@ -1,6 +1,7 @@
 """The figures, tables and verdicts of notebook 10_bit_bias."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -27,13 +28,14 @@ from lossless_inr_lite.companion.chapters.c10_bit_bias.study import (
 from lossless_inr_lite.companion.claims import Verdict, judge, judge_own, slug
 from lossless_inr_lite.companion.plots import COSTS, frame, plain_ticks
 from lossless_inr_lite.companion.rows import Row
-from lossless_inr_lite.companion.statistics import rank_correlation
+from lossless_inr_lite.companion.statistics import Correlation, rank_correlation
 from lossless_inr_lite.companion.tables import by_method, table
 
 FLOOR = 1e-4
 """The lowest BER on a logarithmic axis."""
 
 MEASURES: tuple[Measure, ...] = ("significance", "roughness")
+AXES: Mapping[Measure, str] = {"significance": "significance", "roughness": "smoothness"}
 BIASED = 0.8
 """The rank correlation from which an order counts as that of the planes' significance."""
 
@@ -112,25 +114,38 @@ def _plane_course(axes: Axes, history: Sequence[Mapping[str, Any]], clock: str) 
 
 
 def order_against(rows: Sequence[Row], by: Sequence[Measure] = MEASURES) -> Figure:
-    """How late each plane of rearranged pictures was learnt, against its place and roughness."""
+    """How early each plane of rearranged pictures was learnt, against its place and smoothness."""
     figure, grid = frame(len(by), len(ASKED), (10, 2.9 * len(by)), sharey=True)
     for column, (name, method) in enumerate(ASKED.items()):
         kept = rearranged(rows, method)
         for axes, measure in zip(grid[:, column], by, strict=True):
             for row in kept:
-                x = _on_axis(row, measure)
-                axes.plot(x, lateness(row), "o", markersize=4, alpha=0.6, color="#0072B2")
-            title = f"{name}: {explained(kept, measure).value:.2f}"
-            axes.set(xlabel=f"{measure} of the plane", title=title)
+                early = 1 - np.asarray(lateness(row))
+                look = {"markersize": 4, "alpha": 0.6, "color": "#0072B2"}
+                axes.plot(_on_axis(row, measure), early, "o", **look)
+            title = f"{name}: {earliness(kept, measure).value:.2f}"
+            axes.set(xlabel=f"{AXES[measure]} of the plane", title=title)
     for axes in grid[:, 0]:
-        axes.set_ylabel("how late")
+        axes.set_ylabel("how early")
     return figure
 
 
-def _on_axis(row: Row, measure: Measure) -> Sequence[float] | np.ndarray:
-    """Where a row's planes lie: their roughness, or their place from 0 (LSB) to 1 (MSB)."""
+def earliness(rows: Sequence[Row], measure: Measure) -> Correlation:
+    """The rank correlation of how early planes are learnt with significance or smoothness.
+
+    `study.explained` correlates lateness with significance and roughness. Earliness turns the sign
+    round, and smoothness, the share of equal neighbours, turns it back.
+    """
+    found = explained(rows, measure)
     if measure == "roughness":
-        return row["roughness"]
+        return found
+    return replace(found, value=-found.value, low=-found.high, high=-found.low)
+
+
+def _on_axis(row: Row, measure: Measure) -> Sequence[float] | np.ndarray:
+    """Where a row's planes lie: their smoothness, or their place from 0 (LSB) to 1 (MSB)."""
+    if measure == "roughness":
+        return 1 - np.asarray(row["roughness"])
     return np.linspace(0, 1, len(row["roughness"]))
 
 
@@ -221,12 +236,12 @@ def _errors_at(row: Row, iteration: float) -> Sequence[float]:
 
 
 def explained_table(rows: Sequence[Row]) -> Markdown:
-    """What tells how late a plane of rearranged pictures is learnt: its place, or its roughness."""
+    """What tells how early a rearranged plane is learnt: its place, or what it shows."""
     lines = []
     for name, method in ASKED.items():
         kept = rearranged(rows, method)
-        lines.append((name, *(explained(kept, measure).text() for measure in MEASURES)))
-    return table(("asked for", "lateness and significance", "lateness and roughness"), lines)
+        lines.append((name, *(earliness(kept, measure).text() for measure in MEASURES)))
+    return table(("asked for", "early and significant", "early and smooth"), lines)
 
 
 def replaced_table(rows: Sequence[Row]) -> Markdown:
