@@ -1,7 +1,8 @@
 """What the first page shows of the claims: a matrix of coloured cells.
 
 ``{claims-matrix}`` draws a line for each table of the paper, one for its figures and one for its
-theory, and a cell for each claim. A cell is coloured by its verdict, names the claim when it is pointed at, and leads to its row.
+theory, and a cell for each claim. A cell is coloured by its verdict, names the claim when it is
+pointed at, and leads to its row.
 ``{verdict-count}`reproduced` `` is the number of claims with that verdict, and without a verdict
 (``all``) their number.
 """
