@@ -245,6 +245,58 @@ def test_a_file_without_its_parts_is_broken(loaded):
         loaded(flac(noise(16), 16, rate=0))
 
 
+def rate_frame(block, number, num_bits, code, extra=b"", is_variable=False):
+    """A frame whose header names a rate by its code, and by what follows the header's number."""
+    plain = frame(block, number, num_bits)
+    head = bytes([0xFF, 0xF9 if is_variable else 0xF8, 0x60 | code]) + plain[3:6] + extra
+    head += bytes([crc(head, CRC8, 8)])
+    body = head + plain[7:-2]
+    return body + struct.pack(">H", crc(body, CRC16, 16))
+
+
+def file_of_frames(samples, rate, frames):
+    head = flac(samples, 16, rate=rate)[:42]
+    return head + b"".join(frames)
+
+
+RATE_CODES = [(9, b"", 44100), (12, bytes([96]), 96000), (13, struct.pack(">H", 12345), 12345)]
+RATE_CODES += [(14, struct.pack(">H", 4411), 44110), (4, b"", 8000)]
+
+
+@pytest.mark.parametrize(("code", "extra", "rate"), RATE_CODES)
+def test_a_rate_that_changes_in_a_frame_is_refused(loaded, code, extra, rate):
+    samples = noise(16, length=192)
+    parts = [samples[start : start + 64] for start in range(0, 192, 64)]
+    same = [rate_frame(part, i, 16, code, extra) for i, part in enumerate(parts)]
+    assert np.array_equal(loaded(file_of_frames(samples, rate, same)).samples, samples)
+    silent = [frame(part, i, 16) for i, part in enumerate(parts)]
+    changed = [silent[0], same[1], silent[2]]
+    sentence = f"it declares 22050 Hz, and its frame 1 has {rate} Hz: a sound of one rate is needed"
+    with pytest.raises(InputError, match=sentence):
+        loaded(file_of_frames(samples, 22050, changed))
+
+
+def test_what_looks_like_a_frame_inside_a_frame_is_none(loaded):
+    """Samples that spell the header of another rate: only the number of the frame is wrong."""
+    spelt = rate_frame(noise(16, length=64), 7, 16, 9)[:8].ljust(8, b"\0")
+    samples = noise(16, length=64)
+    samples[10:14, 0] = np.frombuffer(spelt, ">i2")
+    signal = loaded(flac(samples, 16, rate=8000))
+    assert np.array_equal(signal.samples, samples)
+
+
+@pytest.mark.parametrize("is_variable", [False, True])
+def test_a_stream_without_its_header_is_named(loaded, is_variable):
+    data = rate_frame(noise(16, length=64), 0, 16, 9, is_variable=is_variable)
+    with pytest.raises(InputError, match=r"but a FLAC stream without its header \(fLaC\)"):
+        loaded(data)
+
+
+def test_bytes_before_the_header_are_named(loaded):
+    with pytest.raises(InputError, match="but bytes of something else before a FLAC sound"):
+        loaded(b"some words, then " + flac(noise(16), 16))
+
+
 # Writing --------------------------------------------------------------------------------------
 
 

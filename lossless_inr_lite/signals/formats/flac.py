@@ -15,6 +15,7 @@ import numpy as np
 
 from lossless_inr_lite.errors import InputError, counted, importing
 from lossless_inr_lite.signals.formats.flac_blocks import MAGIC, FlacFile, bare_stream, parsed
+from lossless_inr_lite.signals.formats.flac_frames import check_rates
 from lossless_inr_lite.signals.formats.sound import (
     SUBTYPES,
     Sound,
@@ -59,6 +60,7 @@ def read_flac(source: SoundSource) -> Sound:
     _check_depth(source.name, file)
     wide, rest = _decoded(source, data, file)
     _check_md5(source.name, wide, file)
+    check_rates(source.name, data, file)
     subtype, valid_bits = container_of(info.num_bits)
     width, dtype = SUBTYPES[subtype]
     samples = (wide >> READ_BITS - width).astype(dtype)

@@ -2,6 +2,9 @@
 
 from typing import NamedTuple
 
+from lossless_inr_lite.signals.formats.flac_blocks import SECOND_FILE
+from lossless_inr_lite.signals.formats.flac_frames import header_at
+
 
 class Mark(NamedTuple):
     """Bytes that stand at a place in all files of a kind."""
@@ -109,6 +112,7 @@ OTHERS = (
 )
 BMP_PLACE_OF_ZEROS = 6
 START = 1024  # bytes that are looked at
+FAR = 2**16  # bytes in which a FLAC sound is searched
 
 
 def sound_of(data: bytes) -> str | None:
@@ -117,8 +121,15 @@ def sound_of(data: bytes) -> str | None:
     >>> sound_of(b"OggS")
     'a sound or film (Ogg)'
     """
+    if header_at(data, 0) is not None:
+        return "a FLAC stream without its header (fLaC)"
     start = data[:START]
-    return next((mark.what for mark in SOUNDS if start.startswith(mark.bytes, mark.place)), None)
+    for mark in SOUNDS:
+        if start.startswith(mark.bytes, mark.place):
+            return mark.what
+    if any(mark in data[:FAR] for mark in SECOND_FILE):
+        return "bytes of something else before a FLAC sound"
+    return None
 
 
 def refusal(data: bytes) -> str:
