@@ -547,6 +547,19 @@ def test_pictures_inside_that_are_larger_are_refused():
             read(by_hand(entries_of(8, 9, data, compression=compression), data))
 
 
+@pytest.mark.parametrize("kind", ["u1", "u2", "i2", "u4", "i4", "f4"])
+@pytest.mark.parametrize("num_bits", [8, 16])
+def test_pictures_inside_are_measured_whatever_their_samples_are(kind, num_bits):
+    """Samples of another type than the file says do not hide how large the picture is."""
+    large = imagecodecs.lerc_encode(np.zeros((3000, 2000), kind))
+    deep = bytearray(imagecodecs.lerc_encode(np.zeros((8, 9), kind)))
+    deep[22:26] = struct.pack("<I", 2**28 + 1)  # its channels
+    for data, sentence in ((large, "is a picture of"), (bytes(deep), "at most 16 are allowed")):
+        entries = entries_of(8, 9, data, bits=num_bits, compression=34887)
+        with pytest.raises(InputError, match=sentence):
+            read(by_hand(entries, data))
+
+
 def test_what_swells_is_stopped():
     swelling = zlib.compress(bytes(2**24))
     with pytest.raises(InputError):

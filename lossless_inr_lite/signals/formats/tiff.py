@@ -64,7 +64,8 @@ SMALL_TILE = 2**16  # pixels
 MOST_PAGES_OF_SLIDES = 1000
 SIZE_OF_JPEG_2000 = re.compile(rb"\xff\x51.{4}(.{16})", re.DOTALL)
 JPEG_2000_HEADER = 2**16  # bytes
-SHAPE_IN_ERROR = re.compile(r" shape=\((\d+), (\d+)")
+SAMPLE_TYPES = ("u1", "u2", "u4", "i1", "i2", "i4", "f4", "f8", "u8", "i8", "f2")
+SHAPE_IN_ERROR = re.compile(r" shape=\(([\d, ]+)\)")
 
 
 def read_tiff(source: Source) -> Picture:
@@ -351,7 +352,7 @@ def _check_inside(source: Source, page: "tifffile.TiffPage", segment: bytes) -> 
     is_image = page.compression in tifffile.TIFF.IMAGE_COMPRESSIONS
     if not is_image and page.compression != LERC:
         return
-    height, width = _size_inside(tifffile, page, segment)
+    height, width, channels = _size_inside(tifffile, page, segment)
     length = page.tilelength if page.is_tiled else page.rowsperstrip
     across = page.tilewidth if page.is_tiled else page.imagewidth
     if height * width > TILE_SLACK * max(length * across, SMALL_TILE):
@@ -359,31 +360,43 @@ def _check_inside(source: Source, page: "tifffile.TiffPage", segment: bytes) -> 
             f"{source.name} declares strips or tiles of {across} x {length}, and one of them is a "
             f"picture of {width} x {height}"
         )
+    if channels > MAX_CHANNELS:
+        raise InputError(
+            f"{source.name} holds a strip or tile that is a picture of {channels} channels: "
+            f"at most {MAX_CHANNELS} are allowed"
+        )
 
 
 def _size_inside(
     tifffile: ModuleType, page: "tifffile.TiffPage", segment: bytes
-) -> tuple[int, int]:
-    """Height and width that a coded picture declares; 0, 0 when it declares none."""
+) -> tuple[int, int, int]:
+    """Height, width and channels that a coded picture declares; zeros when it declares none."""
     if page.compression in JPEG:
         try:
             _, height, width, _ = tifffile.tifffile.jpeg_shape(segment)
         except (ValueError, struct.error):
-            return 0, 0  # it is not decoded either
-        return height, width
+            return 0, 0, 0  # it is not decoded either
+        return height, width, 1
     if page.compression in JPEG_2000:
         match = SIZE_OF_JPEG_2000.search(segment[:JPEG_2000_HEADER])
         if match is None:
-            return 0, 0
+            return 0, 0, 0
         right, bottom, left, top = struct.unpack(">4I", match[1])
-        return max(0, bottom - top), max(0, right - left)
-    # The other decoders compare what is declared with the array for it, before they decode.
-    try:
-        tifffile.TIFF.DECOMPRESSORS[page.compression](segment, out=np.empty(1, np.uint8))
-    except Exception as error:  # many types; decoding tells of others than the size
-        match = SHAPE_IN_ERROR.search(str(error))
-        return (int(match[1]), int(match[2])) if match else (0, 0)
-    return 1, 1
+        return max(0, bottom - top), max(0, right - left), 1
+    # The other decoders compare what is declared with the array for it, before they decode: first
+    # its type, then its shape.
+    for kind in SAMPLE_TYPES:
+        try:
+            tifffile.TIFF.DECOMPRESSORS[page.compression](segment, out=np.empty(1, kind))
+        except Exception as error:  # many types; decoding tells of others than the size
+            match = SHAPE_IN_ERROR.search(str(error))
+        else:
+            return 1, 1, 1
+        lengths = [int(length) for length in match[1].split(",") if length.strip()] if match else []
+        if len(lengths) >= 2:
+            height, width, *further = lengths
+            return height, width, math.prod(further)
+    return 0, 0, 0
 
 
 def _decoded(page: "tifffile.TiffPage", number: int, planes: Planes) -> np.ndarray:
