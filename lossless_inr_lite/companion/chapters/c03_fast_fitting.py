@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator, ScalarFormatter
 
 from lossless_inr_lite.companion.claims import Verdict, judge_own, slug
+from lossless_inr_lite.companion.evidence import Evidence, Exact, Open, Range
 from lossless_inr_lite.companion.plots import panel
 from lossless_inr_lite.companion.tables import table
 from lossless_inr_lite.formulations import get_formulation
@@ -194,8 +195,9 @@ def _within_the_papers_parameters(headline: Fit) -> Verdict:
         question,
         f"{headline.entry.seconds:.1f} s",
         "certified",
-        headline.lossless and headline.num_parameters <= budget,
-        evidence=[headline],
+        Exact(headline.lossless and headline.num_parameters <= budget),
+        # That one exists is shown by one; how often it is so, by the records of the benchmarks.
+        Evidence(data="1 picture", signals=1, seeds=1, fits=1, exact=True),
     )
 
 
@@ -211,8 +213,8 @@ def _fewer_samples(by_recipe: Mapping[str, Fit]) -> Verdict:
         question,
         f"{ratio:.1f}",
         f"at least {FEWER:g}",
-        arrived and ratio >= FEWER,
-        evidence=by_recipe,
+        Range({"the picture": [ratio]}, low=FEWER) if arrived else Open("a fit did not arrive"),
+        Evidence(data="1 picture", signals=1, seeds=1, fits=len(by_recipe)),
     )
 
 
