@@ -111,17 +111,21 @@ class Evidence:
 
     @property
     def cost(self) -> str:
-        """What a run with enough signals and seeds would take at this size, in core-hours.
+        """What a run with enough signals and seeds would take at this size, in words.
 
-        As these fits took, without what a longer limit adds; empty where no time is known.
+        As these fits took, without what a longer limit or a lower rate adds; empty where no time is
+        known.
         """
         if not self.fits or not self.seconds:
             return ""
-        wanted = self.methods * max(SIGNALS, self.signals)
-        if self.random:
-            wanted *= max(SEEDS, self.seeds)
+        signals = max(SIGNALS, self.signals)
+        seeds = max(SEEDS, self.seeds) if self.random else 1
+        wanted = self.methods * signals * seeds
         hours = wanted * self.seconds / self.fits / SECONDS_AN_HOUR
-        return f"about {hours:.2g} core-hours" + (" or more" if self.capped else "")
+        at_least = "at least " if self.capped or self.settings else "about "
+        return (
+            f"{signals} signals x {seeds} seeds at this size take {at_least}{hours:.2g} core-hours"
+        )
 
 
 def arithmetic(count: int = 1, data: str = "") -> Evidence:
@@ -352,7 +356,26 @@ class Range:
         low, high = self.bounds
         if math.isinf(low) and math.isinf(high):
             return f"no interval from {_counted(len(self.values), 'signal')}"
-        return f"the interval {low:.4g} to {high:.4g} has a threshold inside"
+        told = f"the interval {low:.4g} to {high:.4g} has a threshold inside"
+        wanted = self._signals_that_would_do()
+        return (
+            f"{told}; with this mean and spread about {wanted:,} signals would do"
+            if wanted
+            else told
+        )
+
+    def _signals_that_would_do(self) -> int:
+        """Signals after which the interval would exclude the nearest threshold; 0 if untellable.
+
+        An interval narrows with the root of their number.
+        """
+        low, high = self.bounds
+        mean = (low + high) / 2
+        distance = min(abs(mean - end) for end in (self.low, self.high))
+        half = (high - low) / 2
+        if not distance or not math.isfinite(half) or half / distance > 100:
+            return 0
+        return math.ceil(len(self.values) * (half / distance) ** 2)
 
     @property
     def basis(self) -> dict[str, Any]:
@@ -489,7 +512,7 @@ class Decision:
 def decide(statement: Statement, evidence: Evidence) -> Decision:
     """Apply the rule of this module."""
     if not evidence.fits:
-        return Decision(None, False, "")
+        return Decision(None, False, statement.why if isinstance(statement, Open) else "")
     lacking = evidence.lacks
     if statement.holds is None:
         lacking = [*lacking, statement.why]
@@ -498,7 +521,7 @@ def decide(statement: Statement, evidence: Evidence) -> Decision:
     needs = "; ".join(lacking)
     cost = evidence.cost
     if cost:
-        needs += f". Enough signals and seeds at this size take {cost}"
+        needs += f". {cost}"
     return Decision(None, True, needs)
 
 

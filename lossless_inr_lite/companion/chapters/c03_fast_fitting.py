@@ -15,11 +15,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator, ScalarFormatter
 
 from lossless_inr_lite.companion.claims import Verdict, judge_own, slug
-from lossless_inr_lite.companion.evidence import Evidence, Exact, Open, Range
+from lossless_inr_lite.companion.evidence import Evidence, Exact, Open, Range, of_rows
 from lossless_inr_lite.companion.plots import panel
+from lossless_inr_lite.companion.rows import Row
 from lossless_inr_lite.companion.tables import table
 from lossless_inr_lite.formulations import get_formulation
-from lossless_inr_lite.signals import Signal
+from lossless_inr_lite.signals import Signal, SignalSpec
 from lossless_inr_lite.storage.fitted import Fit
 from lossless_inr_lite.training.fast import Fast
 from lossless_inr_lite.training.fit import fit
@@ -180,30 +181,36 @@ def seconds_curve(fits: Mapping[int, Fit], positions: int) -> Figure:
 # Verdicts ----------------------------------------------------------------------------------------
 
 
-def verdicts(headline: Fit, by_recipe: Mapping[str, Fit]) -> list[Verdict]:
-    """Our two claims: on the fit of a whole picture, and on the fits of `both_recipes`."""
-    return [_within_the_papers_parameters(headline), _fewer_samples(by_recipe)]
+def verdicts(headline: Row, samples: Mapping[str, int], arrived: bool) -> list[Verdict]:
+    """Our two claims: on the fit of a whole picture, and on the fits of `both_recipes`.
+
+    `headline` is the row of the first. `samples` are those that the others saw by recipe, `arrived`
+    tells whether both became lossless.
+    """
+    return [_within_the_papers_parameters(headline), _fewer_samples(samples, arrived)]
 
 
-def _within_the_papers_parameters(headline: Fit) -> Verdict:
-    spec = headline.model.spec
-    budget = parameter_budget(spec)
-    sides = " x ".join(str(side) for side in spec.grid_shape)
-    question = f"{sides} x {spec.num_bits} bits lossless with at most {budget:,} parameters"
+def _within_the_papers_parameters(headline: Row) -> Verdict:
+    signal = headline["signal"]
+    *grid, _ = signal["shape"]
+    budget = parameter_budget(
+        SignalSpec(signal["name"], tuple(signal["shape"]), signal["num_bits"])
+    )
+    sides = " x ".join(str(side) for side in grid)
+    question = f"{sides} x {signal['num_bits']} bits lossless with at most {budget:,} parameters"
     return judge_own(
         slug(question),
         question,
-        f"{headline.entry.seconds:.1f} s",
+        f"{headline['seconds']:.1f} s",
         "certified",
-        Exact(headline.lossless and headline.num_parameters <= budget),
+        Exact(headline["lossless"] and headline["model"]["num_parameters"] <= budget),
         # That one exists is shown by one; how often it is so, by the records of the benchmarks.
-        Evidence(data="1 picture", signals=1, seeds=1, fits=1, exact=True),
+        replace(of_rows([headline]), exact=True),
     )
 
 
-def _fewer_samples(by_recipe: Mapping[str, Fit]) -> Verdict:
-    ratio = sample_ratio(by_recipe)
-    arrived = all(result.stopped == "lossless" for result in by_recipe.values())
+def _fewer_samples(samples: Mapping[str, int], arrived: bool) -> Verdict:
+    ratio = sample_ratio(samples)
     question = (
         f"with the paper's own network, `fast` needs at least {FEWER:g} times fewer samples than "
         "`paper`"
@@ -214,14 +221,13 @@ def _fewer_samples(by_recipe: Mapping[str, Fit]) -> Verdict:
         f"{ratio:.1f}",
         f"at least {FEWER:g}",
         Range({"the picture": [ratio]}, low=FEWER) if arrived else Open("a fit did not arrive"),
-        Evidence(data="1 picture", signals=1, seeds=1, fits=len(by_recipe)),
+        Evidence(data="1 picture", signals=1, seeds=1, fits=len(samples)),
     )
 
 
-def sample_ratio(by_recipe: Mapping[str, Fit]) -> float:
+def sample_ratio(samples: Mapping[str, int]) -> float:
     """How many times as many samples the paper's recipe saw as FAST."""
-    seen = {recipe: samples_seen(result) for recipe, result in by_recipe.items()}
-    return seen["paper"] / max(1, seen["fast"])
+    return samples["paper"] / max(1, samples["fast"])
 
 
 def samples_seen(result: Fit) -> int:

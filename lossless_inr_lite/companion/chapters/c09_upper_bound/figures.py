@@ -369,7 +369,7 @@ def picture_verdicts(
     return [
         judge_own(
             "order-of-the-bounds-with-their-constants",
-            "the bounds with their constants C(d, L) are ordered as those without, on real pictures",
+            "the bounds with their constants C(d, L) have the order of those without, on pictures",
             ours=_by_picture(holding, at_papers_depth),
             tolerance="every picture at every size",
             statement=Every(agree),
