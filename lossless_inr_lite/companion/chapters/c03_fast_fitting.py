@@ -4,8 +4,9 @@ It asks questions of ours, and judges no table of the paper. FAST is run with on
 away at a time on equal seconds, and with tiles of other sides.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from statistics import geometric_mean
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -176,6 +177,78 @@ def seconds_curve(fits: Mapping[int, Fit], positions: int) -> Figure:
     axes.yaxis.set_major_formatter(ScalarFormatter())
     axes.yaxis.set_minor_formatter(ScalarFormatter())
     return figure
+
+
+# The parts of the ratio --------------------------------------------------------------------------
+
+PARTS = {
+    "its rate": ("paper", "best rate"),
+    "the recipe": ("best rate", "recipe"),
+    "a head a bit": ("recipe", "heads"),
+    "tiles": ("heads", "tiles"),
+}
+"""What each change is from and to, in the fits of `benchmarks/speed_parts.py`."""
+
+
+def speed_parts(fits: Mapping[str, Row]) -> dict[str, dict[str, float | None]]:
+    """How many times the FLOPs and seconds each change takes off, and all together.
+
+    `fits` are by "PICTURE/STEP"; several pictures give geometric means. The best rate is the one at
+    which the paper's recipe takes the fewest FLOPs, its own among them. None stands where a fit did
+    not become lossless.
+    """
+    of_picture: dict[str, dict[str, Row]] = {}
+    for label, row in fits.items():
+        picture, step = label.rsplit("/", 1)
+        of_picture.setdefault(picture, {})[step] = row
+    for steps in of_picture.values():
+        papers = [
+            row for name, row in steps.items() if name.startswith("paper") and row["lossless"]
+        ]
+        if papers:
+            steps["best rate"] = min(papers, key=lambda row: row["flops"])
+    pairs = {**PARTS, "all": ("paper", "tiles")}
+    return {
+        name: {cost: _factor(of_picture.values(), *pair, cost) for cost in ("flops", "seconds")}
+        for name, pair in pairs.items()
+    }
+
+
+def _factor(
+    pictures: Iterable[Mapping[str, Row]], before: str, after: str, cost: str
+) -> float | None:
+    factors = []
+    for steps in pictures:
+        pair = [steps.get(name) for name in (before, after)]
+        if not all(row and row["lossless"] for row in pair):
+            return None
+        factors.append(steps[before][cost] / steps[after][cost])
+    return geometric_mean(factors) if factors else None
+
+
+def parts_text(parts: Mapping[str, Mapping[str, float | None]]) -> str:
+    """The parts in a sentence: "FLOPs 2,000 times = its rate 5.0 x ...; seconds ..."."""
+    told = []
+    for cost, name in (("flops", "FLOPs"), ("seconds", "seconds")):
+        factors = " x ".join(f"{part} {_times(parts[part][cost])}" for part in PARTS)
+        told.append(f"{name}: {_times(parts['all'][cost])} times = {factors}")
+    return "; ".join(told)
+
+
+def _times(factor: float | None) -> str:
+    return "not lossless" if factor is None else f"{factor:,.3g}"
+
+
+def parts_table(record: Mapping[str, Any]) -> Markdown:
+    """The parts of a record of `benchmarks/speed_parts.py`, and the load it was made under."""
+    parts = record["facts"]["parts"]
+    lines = [
+        (name, _times(parts[name]["flops"]), _times(parts[name]["seconds"]))
+        for name in (*PARTS, "all")
+    ]
+    loads = [row["made"]["load_average"] for row in record["fits"].values()]
+    head = ("part", "times fewer FLOPs", f"times fewer seconds (load {max(loads):.1f} at most)")
+    return table(head, lines)
 
 
 # Verdicts ----------------------------------------------------------------------------------------
