@@ -16,6 +16,8 @@ from functools import cache
 from typing import Any
 
 from lossless_inr_lite.companion.evidence import (
+    SEEDS,
+    SIGNALS,
     Decision,
     Evidence,
     Statement,
@@ -40,6 +42,9 @@ KINDS = {
     "networks": "Trained networks",
 }
 """What a claim is about, and how the page of results calls it."""
+
+SWEPT = ("table1", "table3", "table8")
+"""Tables whose rows `make evidence` makes."""
 
 RULES = {
     "zero padding",
@@ -462,9 +467,24 @@ def own_questions(records: Iterable[tuple[str, str, Mapping[str, Any]]]) -> list
     return questions
 
 
+def would_decide(claim: Claim) -> str:
+    """What would decide a claim that no run has attempted, and where its cost is told."""
+    table = claim.id.split("/")[0]
+    scale = f"at least {SIGNALS} signals x {SEEDS} seeds"
+    data = f" of {claim.data}" if claim.data else ""
+    if claim.kind == "arithmetic":
+        return "a check of the equation, which costs seconds"
+    if table in SWEPT:
+        return (
+            f"the fits of this row on {scale}{data}: `make evidence-budget` tells core-hours and "
+            "minutes of a GPU"
+        )
+    return f"fits on {scale}{data}, each until its goal or the compared budget"
+
+
 def _strongest(claim: Claim, found: Sequence[_Found]) -> Judged:
     if not found:
-        return Judged(claim)
+        return Judged(claim, needs=would_decide(claim))
     # Of equals the first: profiles and records have an order.
     best = max(found, key=lambda one: one.rank)
     said = best.verdict
@@ -476,6 +496,8 @@ def _strongest(claim: Claim, found: Sequence[_Found]) -> Judged:
         tolerance=said["tolerance"],
         records=(best.record,),
         data=best.evidence.told,
-        needs=said.get("needs", ""),
+        needs=said.get("needs", "") or (
+            would_decide(claim) if said["verdict"] == NOT_ATTEMPTED else ""
+        ),
         others=len(found) - 1,
     )

@@ -29,7 +29,7 @@ TIME_LIMITS = ("max_seconds", "interrupted")
 
 OF_THE_PAPER = {
     "Kodak": r"kodim\d\d",
-    "LibriSpeech": r"\d+-\d+-\d+",
+    "LibriSpeech": r"\d+-\d+-\d+(_fp32)?",
 }
 """The paper's sets whose signals are known by their names."""
 
@@ -98,6 +98,8 @@ class Evidence:
     @property
     def told(self) -> str:
         """The data and the scale in words."""
+        if not self.fits:
+            return ""
         if self.exact and not self.data:
             return "arithmetic"
         parts = [self.data or _counted(self.signals, "signal")]
