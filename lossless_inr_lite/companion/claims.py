@@ -496,8 +496,7 @@ def _strongest(claim: Claim, found: Sequence[_Found]) -> Judged:
         tolerance=said["tolerance"],
         records=(best.record,),
         data=best.evidence.told,
-        needs=said.get("needs", "") or (
-            would_decide(claim) if said["verdict"] == NOT_ATTEMPTED else ""
-        ),
+        needs=said.get("needs", "")
+        or (would_decide(claim) if said["verdict"] == NOT_ATTEMPTED else ""),
         others=len(found) - 1,
     )
