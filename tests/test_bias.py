@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from stub_rows import on_pictures
 
 import lossless_inr_lite as lil
 from lossless_inr_lite.architecture import Architecture
@@ -27,13 +28,18 @@ SMALL = Case(
 
 
 def row(reached, at_end, rough=None, method="SIREN, values", picture="a"):
-    history = [{"iteration": 9, "ber_planes": at_end}]
+    history = [{"iteration": 9, "seconds": 1.0, "ber_planes": at_end}]
     return {
         "reached": {"0.01": reached, "0": reached},
         "history": history,
         "roughness": rough or [0.5] * len(reached),
-        "signal": {"name": picture},
+        "signal": {"name": picture, "sha256": picture, "shape": [8, 8, 3]},
+        "model": {"hidden_features": 8},
         "method": method,
+        "seed": 0,
+        "learning_rate": 1e-4,
+        "stopped": "max_iterations",
+        "seconds": 1.0,
         "lossless": False,
     }
 
@@ -78,8 +84,10 @@ def test_what_explains_the_order_is_told_apart():
     by_content = row([10, 40, 20, 30], [0] * 4, [0.1, 0.4, 0.2, 0.3], method)
     assert bit_bias.explained([by_place], "significance").value == pytest.approx(-1)
     assert bit_bias.explained([by_content], "roughness").value == pytest.approx(1)
-    assert bias_figures.judge_control([by_place], "values").verdict == "reproduced"
-    assert bias_figures.judge_control([by_content], "values").verdict == "deviates"
+    assert bias_figures.judge_control(on_pictures([by_place]), "values").verdict == "holds"
+    said = bias_figures.judge_control(on_pictures([by_content]), "values")
+    assert said.verdict == "does not hold"
+    assert bias_figures.judge_control([by_content], "values").verdict == "undecided"
 
 
 def test_without_rearranged_pictures_nothing_is_said_of_the_order():
@@ -99,11 +107,12 @@ def test_how_much_later_a_plane_is_learnt():
 def test_verdicts_of_fig_6_and_7_name_the_worst_method():
     down = row([40, 30, 20, 10], [0.5, 0.4, 0.3, 0.2])
     up = row([10, 20, 30, 40], [0.2, 0.3, 0.4, 0.5], method="DINER, bit coordinate")
-    values, bits, early, *_ = bias_figures.verdicts([down, up])
-    assert (values.row, values.verdict) == ("fig6", "reproduced")
-    assert (bits.row, bits.verdict) == ("fig6", "deviates")
+    fig6, values, bits, early, *_ = bias_figures.verdicts(on_pictures([down, up]))
+    assert (fig6.row, fig6.verdict) == ("fig6", "deviates")
+    assert (values.row, values.verdict) == ("", "holds")
+    assert bits.verdict == "does not hold"
     assert bits.ours.startswith("-1.00 (DINER, bit coordinate)")
-    assert (early.row, early.verdict) == ("fig7", "deviates")
+    assert (early.row, early.verdict) == ("fig5", "deviates")
 
 
 def test_roughness_of_known_planes():
@@ -203,7 +212,11 @@ def spectral_row(method, arrivals, picture="a"):
     ber = [[float(at > i) for at in arrivals] for i in range(60)]
     return {
         "method": method,
-        "signal": {"name": picture},
+        "signal": {"name": picture, "sha256": picture, "shape": [8, 8, 3]},
+        "model": {"hidden_features": 8},
+        "seed": 0,
+        "learning_rate": 1e-4,
+        "stopped": "lossless",
         "lossless": True,
         "bands": {"iteration": list(range(60)), "ber": ber},
     }
@@ -217,17 +230,19 @@ def test_predictions_are_judged_by_the_order_and_undecided_without_arrivals():
         spectral.GRAY: [5, 10, 20, 30, 6],
         spectral.HEADS: [12, 10, 11, 10, 12],
     }
-    rows = [spectral_row(method, at) for method, at in given.items()]
-    assert [v.verdict for v in spectral.verdicts(rows)] == ["reproduced"] * 5
-    rows[3] = spectral_row(spectral.GRAY, [10, 11, 12, 13, 14])
-    assert spectral.verdicts(rows)[3].verdict == "deviates"
-    rows[1] = spectral_row(spectral.SHRUNK, [5, 10, 20, 30, 99])
-    assert spectral.verdicts(rows)[1].verdict == "not attempted"
-    assert spectral.facts(rows)[spectral.PLAIN]["certified"] == 1
+    rows = on_pictures([spectral_row(method, at) for method, at in given.items()])
+    assert [v.verdict for v in spectral.verdicts(rows)] == ["reproduced"] + ["holds"] * 4
+    given[spectral.GRAY] = [10, 11, 12, 13, 14]
+    rows = on_pictures([spectral_row(method, at) for method, at in given.items()])
+    assert spectral.verdicts(rows)[3].verdict == "does not hold"
+    given[spectral.SHRUNK] = [5, 10, 20, 30, 99]
+    rows = on_pictures([spectral_row(method, at) for method, at in given.items()])
+    assert spectral.verdicts(rows)[1].verdict == "undecided"
+    assert spectral.facts(rows)[spectral.PLAIN]["certified"] == 6
 
 
 def test_a_prediction_without_fits_is_not_attempted():
-    rows = [spectral_row(spectral.PLAIN, [10, 11, 12, 13, 14])]
+    rows = on_pictures([spectral_row(spectral.PLAIN, [10, 11, 12, 13, 14])])
     fig9, *others = [said.verdict for said in spectral.verdicts(rows)]
     assert fig9 == "reproduced"
     assert others == ["not attempted"] * 4

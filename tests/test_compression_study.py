@@ -120,10 +120,11 @@ def test_a_mosaic_holds_every_picture():
 # Verdicts ----------------------------------------------------------------------------------------
 
 
-def set_row(name, bpp, standard):
+def set_row(name, bpp, standard, count=10_000):
     return {
         "name": name,
-        "count": 10,
+        "count": count,
+        "shape": [28, 28, 1],
         "pixels": 80,
         "bpp": bpp,
         "standard": {codec: 10 * rate for codec, rate in standard.items()},
@@ -149,9 +150,11 @@ def test_rates_near_the_printed_ones_reproduce_them():
     said = judged(set_row("digits", 1.2, near | {"WebP": 2.3}))
     assert said["table6/PNG/MNIST"].verdict == "reproduced"
     assert said["table6/WebP/MNIST"].verdict == "deviates"
-    assert said["mnist-whole-container-names-included"].verdict == "reproduced"
+    assert said["mnist-whole-container-names-included"].verdict == "holds"
     too_large = judged(set_row("digits", 1.21, near))
-    assert too_large["mnist-whole-container-names-included"].verdict == "deviates"
+    assert too_large["mnist-whole-container-names-included"].verdict == "does not hold"
+    part = judged(set_row("digits", 1.21, near, count=722))
+    assert part["table6/PNG/MNIST"].verdict == "undecided"
 
 
 def test_what_cannot_be_run_is_not_attempted():
@@ -167,25 +170,30 @@ def test_a_set_that_the_paper_does_not_have_is_not_judged():
 
 
 @pytest.mark.parametrize(
-    ("given", "verdict"), [(steps(), "reproduced"), (steps(4.0, 1.45), "deviates")]
+    ("given", "alone_holds"), [(steps(), "holds"), (steps(4.0, 1.45), "does not hold")]
 )
-def test_what_the_network_contributes(given, verdict):
+def test_what_the_network_contributes(given, alone_holds):
+    """One training tells nothing of the coordinates; the code lengths of a whole set do."""
     said = judged(set_row("digits", 1.0, PRINTED), given=given)
-    assert said["coordinates-pay-when-the-neighbours-are-known"].verdict == verdict
+    assert said["coordinates-pay-when-the-neighbours-are-known"].verdict == "undecided"
     (alone,) = [one for name, one in said.items() if name.startswith("an-inr-place-bit")]
-    assert alone.verdict == verdict
+    assert alone.verdict == alone_holds
 
 
 def test_pictures_are_judged_by_their_depth():
     standard = {"JPEG XL": 100, "PNG": 100, "JPEG 2000": 100}
     pictures = [
-        {"num_bits": 8, "bytes": 101, "standard": standard},
-        {"num_bits": 15, "bytes": 101, "standard": standard},
+        {"name": f"{num_bits}-{i}", "num_bits": num_bits, "bytes": 101, "standard": standard}
+        for num_bits in (8, 15)
+        for i in range(3)
     ]
     said = judged(set_row("digits", 1.0, PRINTED), pictures)
-    shallow = said["1-photographs-of-8-bits-mean-share-of-the-bytes-of-jpeg-xl"]
-    deep = said["1-pictures-of-16-bits-mean-share-of-the-bytes-of-png-and-jpeg-2000"]
-    assert (shallow.verdict, deep.verdict) == ("reproduced", "deviates")
+    shallow = said["3-photographs-of-8-bits-mean-share-of-the-bytes-of-jpeg-xl"]
+    deep = said["3-pictures-of-16-bits-mean-share-of-the-bytes-of-png-and-jpeg-2000"]
+    assert (shallow.verdict, deep.verdict) == ("holds", "does not hold")
+    few = judged(set_row("digits", 1.0, PRINTED), pictures[:1])
+    name = "1-photographs-of-8-bits-mean-share-of-the-bytes-of-jpeg-xl"
+    assert few[name].verdict == "undecided"
 
 
 @pytest.mark.parametrize("profile", ["cpu", "lite"])

@@ -31,11 +31,14 @@ from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from lossless_inr_lite.companion.claims import (
+    ANSWERS,
+    KINDS,
     VERDICTS,
     Judged,
     committed_records,
     find_verdict,
     judged,
+    own_questions,
     paper_claims,
 )
 from lossless_inr_lite.companion.tables import table
@@ -147,17 +150,25 @@ class ManifestDirective(SphinxDirective):
 
 
 class ResultsDirective(SphinxDirective):
-    """Counts of verdicts, then a section a table of the paper, one for figures, one for theory."""
+    """Counts of verdicts by kind, a section a table of the paper and so on, then our questions."""
 
     def run(self) -> list[nodes.Node]:
-        """The table of counts and the sections."""
+        """The tables of counts and the sections."""
+        records = committed_records()
         groups: dict[str, list[Judged]] = {}
-        for row in judged(paper_claims(), committed_records()):
+        every = judged(paper_claims(), records)
+        for row in every:
             groups.setdefault(group_of(row.claim.item), []).append(row)
-        every = {"All": [row for rows in groups.values() for row in rows], **groups}
-        counts = [(name, *count(rows)) for name, rows in every.items()]
-        parts = self.table("counts", ("", *VERDICTS, "in all"), counts)
-        return parts + [self.section(name, rows) for name, rows in groups.items()]
+        kinds = {
+            title: [row for row in every if row.claim.kind == kind] for kind, title in KINDS.items()
+        }
+        by_kind = [(name, *count(rows, VERDICTS)) for name, rows in kinds.items()]
+        parts = self.table("counts", ("", *VERDICTS, "in all"), by_kind)
+        own = own_questions(records)
+        answers = [("Our own questions", *count(own, ANSWERS))]
+        parts += self.table("counts", ("", *ANSWERS, "in all"), answers)
+        parts += [self.section(name, rows) for name, rows in groups.items()]
+        return [*parts, self.section("Our own questions", own)]
 
     def table(
         self, kind: str, head: Sequence[str], rows: Sequence[Sequence[object]]
@@ -172,13 +183,13 @@ class ResultsDirective(SphinxDirective):
             node["classes"] += ["results", kind]
         for body in holder.findall(nodes.tbody):
             for entry in body.findall(nodes.entry):
-                if entry.astext() in VERDICTS:
+                if entry.astext() in {*VERDICTS, *ANSWERS}:
                     entry["classes"] += ["verdict", nodes.make_id(entry.astext())]
         return holder.children
 
     def section(self, name: str, rows: Sequence[Judged]) -> nodes.section:
         """The claims of one table of the paper, or of all its figures, under a title."""
-        head = ("claim", "paper", "ours", "profile", "tolerance", "verdict", "record")
+        head = ("claim", "paper", "ours", "data", "tolerance", "verdict", "lacks", "record")
         body = self.table("claims", head, [self.cells(row) for row in rows])
         return nodes.section("", nodes.title(name, name), *body, ids=[nodes.make_id(name)])
 
@@ -189,10 +200,19 @@ class ResultsDirective(SphinxDirective):
         links to it.
         """
         claim = row.claim.claim
-        if not row.claim.item.startswith("Table"):
+        if row.claim.item.startswith(("Fig.", "Eq.")):
             claim = f"{row.claim.item}: {claim}"
         links = ", ".join(self.link(record) for record in row.records)
-        return claim, row.claim.paper, row.ours, row.profile, row.tolerance, row.verdict, links
+        return (
+            claim,
+            row.claim.paper,
+            row.ours,
+            row.data,
+            row.tolerance,
+            row.verdict,
+            row.needs,
+            links,
+        )
 
     def link(self, record: str) -> str:
         """A record's name, linked where it is a chapter."""
@@ -208,10 +228,10 @@ def group_of(item: str) -> str:
     return "Figures" if item.startswith("Fig.") else "Theory"
 
 
-def count(rows: Sequence[Judged]) -> tuple[int, ...]:
-    """How many rows have each verdict, and how many there are."""
+def count(rows: Sequence[Judged], words: Sequence[str]) -> tuple[int, ...]:
+    """How many rows have each verdict of `words`, and how many there are."""
     found = Counter(row.verdict for row in rows)
-    return *(found[verdict] for verdict in VERDICTS), len(rows)
+    return *(found[word] for word in words), len(rows)
 
 
 def look_up(query: str) -> Any:

@@ -33,9 +33,9 @@ class Case:
     `method` is its name in tables. `size` is a picture's side in pixels, None for the file's own
     and for sound. `learning_rate` is that of the recipe "paper".
 
-    `stops` are moments by clock ("iteration", "samples_seen", "seconds") at which the quality of
-    the best weights so far is noted. The fit ends once all have passed, or all but "samples_seen"
-    after `patience` seconds. Without stops it ends when it is lossless.
+    `stops` are moments by clock ("iteration", "flops", "samples_seen", "seconds") at which the
+    quality of the best weights so far is noted. The fit ends once all have passed, or all but
+    "flops" and "samples_seen" after `patience` seconds. Without stops it ends when it is lossless.
 
     `planes` puts other planes in the place of the picture's own: plane i of what is fitted is plane
     ``planes[i]`` of the picture.

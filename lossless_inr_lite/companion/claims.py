@@ -1,51 +1,94 @@
 """Every claim of the paper by an id, how a run judges one, and what the records say of all.
 
 The wording of a claim and the number printed in the paper come from data/paper, never from a
-chapter. A chapter calls `judge` with the id of a claim and with what it found; for a question that
-the paper does not ask it calls `judge_own`. A verdict without evidence is "not attempted".
+chapter. A chapter calls `judge` with the id of a claim, with what it found as a statement, and with
+the evidence behind it; for a question that the paper does not ask it calls `judge_own`. The rule in
+`evidence` makes verdicts of these: nothing else does.
 """
 
 import csv
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence, Sized
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from lossless_inr_lite.companion.evidence import (
+    SEEDS,
+    SIGNALS,
+    Decision,
+    Evidence,
+    Statement,
+    decide,
+    without_settings,
+)
 from lossless_inr_lite.companion.paths import PAPER, RESULTS
 from lossless_inr_lite.errors import InputError
 
-VERDICTS = ("reproduced", "deviates", "not attempted")
+UNDECIDED = "undecided"
+NOT_ATTEMPTED = "not attempted"
+VERDICTS = ("reproduced", "deviates", UNDECIDED, NOT_ATTEMPTED)
+ANSWERS = ("holds", "does not hold", UNDECIDED, NOT_ATTEMPTED)
+"""The verdicts on questions of ours."""
+
 OUR_QUESTION = "our question"
 """The item of a verdict that judges no claim of the paper."""
 
+KINDS = {
+    "arithmetic": "Arithmetic and theory",
+    "rules": "Codecs and rules",
+    "networks": "Trained networks",
+}
+"""What a claim is about, and how the page of results calls it."""
+
+SWEPT = ("table1", "table3", "table8")
+"""Tables whose rows `make evidence` makes."""
+
+RULES = {
+    "zero padding",
+    "MIG",
+    "bit replication",
+    "PNG",
+    "JPEG 2000",
+    "WebP",
+    "TIFF",
+    "ground truth",
+}
+"""Methods of the paper's tables in which no network is trained."""
+
 PROFILES = ("paper", "cpu", "lite")
-"""The profiles with committed records, the strongest first."""
+"""The profiles with committed records, in the order in which they are read."""
 
 
 @dataclass(frozen=True)
 class Table:
     """How the rows of one table of the paper become claims.
 
-    `wording` is what a row claims, with columns in braces. The columns `key` make its id.
+    `wording` is what a row claims, with columns in braces. The columns `key` make its id. `data` is
+    the paper's set where no column has it.
     """
 
     wording: str
     key: tuple[str, ...]
+    data: str = ""
 
 
 TABLES = {
     "table1": Table("{method} on {data}, {num_bits} bit", ("data", "method")),
     "table2": Table("{backbone} ({method}) on {data}", ("backbone", "data", "method")),
-    "table3": Table("{group}, {num_bits}-bit targets, {loss}", ("group", "num_bits")),
+    "table3": Table("{group}, {num_bits}-bit targets, {loss}", ("group", "num_bits"), data="Kodak"),
     "table4": Table("{method}, weights {weights}", ("method",)),
-    "table5": Table("{method}, {from_bits} to {to_bits} bit on TESTIMAGES", ("method", "to_bits")),
+    "table5": Table(
+        "{method}, {from_bits} to {to_bits} bit on TESTIMAGES",
+        ("method", "to_bits"),
+        data="TESTIMAGES",
+    ),
     "table6": Table("{method} on {data}", ("method", "data")),
     "table7": Table("{method} on {data}", ("method", "data")),
     "table8": Table("coordinates {coordinates} on {data}", ("coordinates",)),
-    "table9": Table("speech to text, {audio}", ("audio",)),
+    "table9": Table("speech to text, {audio}", ("audio",), data="LibriSpeech"),
 }
 PRINTED = {
     "iterations": "{} iterations",
@@ -66,12 +109,15 @@ class Claim:
     """One thing that the paper says.
 
     `item` is its table, figure or equation, `claim` the wording, `paper` what is printed there.
+    `kind` is one of `KINDS`, `data` the set of signals that it is about; empty for any.
     """
 
     id: str
     item: str
     claim: str
     paper: str
+    kind: str = "networks"
+    data: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,8 +125,9 @@ class Verdict:
     """One row *claim | paper | ours | tolerance | verdict* of a record.
 
     `row` is the id of the paper's claim that is judged, empty for a question of ours. `id` tells
-    the verdicts of one record apart; empty, it is derived by `verdict_ids`. Raises InputError for
-    an unknown verdict or `row`.
+    the verdicts of one record apart; empty, it is derived by `verdict_ids`. `needs` says what would
+    decide an undecided one. `evidence` and `basis` are the facts from which the verdict follows.
+    Raises InputError for an unknown verdict or `row`.
     """
 
     item: str
@@ -91,27 +138,35 @@ class Verdict:
     verdict: str
     row: str = ""
     id: str = ""
+    needs: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    basis: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.verdict not in VERDICTS:
-            raise InputError(f"unknown verdict {self.verdict!r}: allowed are {', '.join(VERDICTS)}")
+        allowed = VERDICTS if self.row else ANSWERS
+        if self.verdict not in allowed:
+            raise InputError(f"unknown verdict {self.verdict!r}: allowed are {', '.join(allowed)}")
         if self.row:
             claim_of(self.row)
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A claim and what the runs of the strongest `profile` found.
+    """A claim and what the strongest run found; `claim` is a question of ours where it has no item.
 
-    `records` are names in data/results/<profile>.
+    `records` are names in data/results/<profile>. `data` names the signals and the scale. `others`
+    counts weaker runs that judged the same.
     """
 
     claim: Claim
-    verdict: str = "not attempted"
+    verdict: str = NOT_ATTEMPTED
     profile: str = ""
     ours: str = ""
     tolerance: str = ""
     records: tuple[str, ...] = ()
+    data: str = ""
+    needs: str = ""
+    others: int = 0
 
 
 # The paper ---------------------------------------------------------------------------------------
@@ -181,6 +236,8 @@ def _row_claim(table: str, row: Mapping[str, str]) -> Claim:
         item=f"Table {table.removeprefix('table')}",
         claim=words[0].upper() + words[1:],
         paper=", ".join(printed),
+        kind="rules" if RULES & {*row.values()} else "networks",
+        data=row.get("data") or TABLES[table].data,
     )
 
 
@@ -188,34 +245,29 @@ def _row_claim(table: str, row: Mapping[str, str]) -> Claim:
 
 
 def judge(
-    claim_id: str,
-    ours: object,
-    tolerance: str,
-    holds: bool | None,
-    evidence: int | Sized,
-    *,
-    case: str = "",
+    claim_id: str, ours: object, tolerance: str, statement: Statement, evidence: Evidence
 ) -> Verdict:
     """Judge a claim of the paper; its item, wording and printed number come from data/paper.
 
-    `ours` is what was found, `tolerance` when the claim counts as reproduced, `holds` whether it
-    does; None where the run was too short to tell. `evidence` is what was looked at, or how much:
-    fits, pictures, rows. Without evidence the verdict is "not attempted", whatever `holds` is: that
-    all of nothing are right says nothing. `case` tells verdicts on the same claim in one record
-    apart ("16 bits"); it joins the wording and the id, which is "CLAIM" or "CLAIM/CASE".
+    `ours` is what was found in words, `tolerance` when the claim counts as reproduced. `statement`
+    is what was measured against that, `evidence` what it rests on: see `evidence.decide`.
 
     Raises InputError when no claim has that id.
     """
     claim = claim_of(claim_id)
+    decision = decide(statement, evidence)
     return Verdict(
         item=claim.item,
-        claim=f"{claim.claim} ({case})" if case else claim.claim,
+        claim=claim.claim,
         paper=claim.paper,
         ours=str(ours),
         tolerance=tolerance,
-        verdict=_decide(holds, evidence),
+        verdict=_word(decision, VERDICTS),
         row=claim_id,
-        id=f"{claim_id}/{slug(case)}" if case else claim_id,
+        id=claim_id,
+        needs=decision.needs,
+        evidence=evidence.facts,
+        basis=statement.basis,
     )
 
 
@@ -224,16 +276,17 @@ def judge_own(
     question: str,
     ours: object,
     tolerance: str,
-    holds: bool | None,
-    evidence: int | Sized,
+    statement: Statement,
+    evidence: Evidence,
     *,
     paper: object = "not told",
 ) -> Verdict:
     """Answer a question that the paper does not ask; the other parameters are those of `judge`.
 
-    `question` is worded as a statement that can be true. Pages quote the verdict by `question_id`,
-    which is made of small letters, digits, hyphens and slashes. `paper` is what the paper has on
-    it, where it has something. Raises InputError for any other id and for one of a paper's claim.
+    `question` is worded as a statement that can be true: it "holds" or "does not hold". Pages quote
+    the verdict by `question_id`, which is made of small letters, digits, hyphens and slashes.
+    `paper` is what the paper has on it, where it has something. Settings other than the paper's do
+    not matter here. Raises InputError for any other id and for one of a paper's claim.
     """
     if not re.fullmatch(r"[a-z0-9][a-z0-9/-]*", question_id):
         raise InputError(
@@ -241,22 +294,50 @@ def judge_own(
         )
     if question_id in _claims():
         raise InputError(f"{question_id!r} is the id of a claim of the paper: call judge")
+    decision = decide(statement, without_settings(evidence))
     return Verdict(
         item=OUR_QUESTION,
         claim=question,
         paper=str(paper),
         ours=str(ours),
         tolerance=tolerance,
-        verdict=_decide(holds, evidence),
+        verdict=_word(decision, ANSWERS),
         id=question_id,
+        needs=decision.needs,
+        evidence=evidence.facts,
+        basis=statement.basis,
     )
 
 
-def _decide(holds: bool | None, evidence: int | Sized) -> str:
-    count = len(evidence) if isinstance(evidence, Sized) else evidence
-    if count == 0 or holds is None:
-        return "not attempted"
-    return "reproduced" if holds else "deviates"
+def judge_both(
+    claim_id: str, ours: object, tolerance: str, statement: Statement, evidence: Evidence
+) -> list[Verdict]:
+    """Judge a claim of the paper, and where our settings are others, also the question of ours.
+
+    At other settings than the paper's its claim stays undecided, and what was found is an answer
+    to the same question at ours, with the id "ours/CLAIM". Parameters and errors are those of
+    `judge`.
+    """
+    found = [judge(claim_id, ours, tolerance, statement, evidence)]
+    if evidence.settings:
+        claim = claim_of(claim_id)
+        name = "/".join(slug(part) for part in claim_id.split("/"))
+        question = f"At our settings ({evidence.settings}): {claim.claim}"
+        found.append(
+            judge_own(
+                f"ours/{name}", question, ours, tolerance, statement, evidence, paper=claim.paper
+            )
+        )
+    return found
+
+
+def _word(decision: Decision, words: Sequence[str]) -> str:
+    yes, no, *_ = words
+    if not decision.attempted:
+        return NOT_ATTEMPTED
+    if decision.holds is None:
+        return UNDECIDED
+    return yes if decision.holds else no
 
 
 # Quoting -----------------------------------------------------------------------------------------
@@ -322,15 +403,22 @@ def committed_records() -> list[tuple[str, str, dict[str, Any]]]:
 
 @dataclass(frozen=True)
 class _Found:
-    """A verdict on a claim of the paper in a committed record."""
+    """A verdict in a committed record."""
 
     profile: str
     record: str
-    verdict: Mapping[str, str]
+    verdict: Mapping[str, Any]
 
     @property
-    def said(self) -> str:
-        return self.verdict["verdict"]
+    def evidence(self) -> Evidence:
+        return Evidence(**self.verdict.get("evidence", {}))
+
+    @property
+    def rank(self) -> tuple[bool, bool, tuple[bool, int]]:
+        """The largest is that of the run that decides: an exact one, then by scale."""
+        evidence = self.evidence
+        attempted = self.verdict["verdict"] != NOT_ATTEMPTED
+        return attempted, evidence.exact, evidence.scale
 
 
 def judged(
@@ -338,54 +426,77 @@ def judged(
 ) -> list[Judged]:
     """Each claim, judged by the verdicts in `records` whose `row` is its id.
 
-    `records` are as from `committed_records`. The strongest profile that attempted the claim
-    decides, and there one deviation is enough to deviate. Raises InputError for a `row` that is
-    the id of no claim.
+    `records` are as from `committed_records`. The run with the largest `Evidence.scale` of those
+    that attempted the claim decides, also where it leaves the claim undecided: no smaller one
+    takes its place. Raises InputError for a `row` that is the id of no claim, and for a record
+    that judges a claim twice.
     """
     by_claim: dict[str, list[_Found]] = {claim.id: [] for claim in claims}
     unknown = set()
     for profile, name, record in records:
+        seen = set()
         for said in record.get("verdicts", ()):
             row = said.get("row")
+            if not row:
+                continue
+            if row in seen:
+                raise InputError(f"the record {profile}/{name} judges the claim {row} twice")
+            seen.add(row)
             if row in by_claim:
                 by_claim[row].append(_Found(profile, name, said))
-            elif row:
+            else:
                 unknown.add(row)
     if unknown:
         raise InputError(f"no claim of the paper has the id {', '.join(sorted(unknown))}")
-    return [_judge_claim(claim, by_claim[claim.id]) for claim in claims]
+    return [_strongest(claim, by_claim[claim.id]) for claim in claims]
 
 
-def _judge_claim(claim: Claim, found: Sequence[_Found]) -> Judged:
+def own_questions(records: Iterable[tuple[str, str, Mapping[str, Any]]]) -> list[Judged]:
+    """The questions of ours in `records`, each by the strongest run, in the order of their ids."""
+    found: dict[str, list[_Found]] = {}
+    for profile, name, record in records:
+        verdicts = record.get("verdicts", ())
+        for question, said in zip(verdict_ids(verdicts), verdicts, strict=True):
+            if not said.get("row"):
+                found.setdefault(question, []).append(_Found(profile, name, said))
+    questions = []
+    for question in sorted(found):
+        said = max(found[question], key=lambda one: one.rank).verdict
+        claim = Claim(question, OUR_QUESTION, said["claim"], said["paper"])
+        questions.append(_strongest(claim, found[question]))
+    return questions
+
+
+def would_decide(claim: Claim) -> str:
+    """What would decide a claim that no run has attempted, and where its cost is told."""
+    table = claim.id.split("/")[0]
+    scale = f"at least {SIGNALS} signals x {SEEDS} seeds"
+    data = f" of {claim.data}" if claim.data else ""
+    if claim.kind == "arithmetic":
+        return "a check of the equation, which costs seconds"
+    if table in SWEPT:
+        return (
+            f"the fits of this row on {scale}{data}: `make evidence-budget` tells core-hours and "
+            "minutes of a GPU"
+        )
+    return f"fits on {scale}{data}, each until its goal or the compared budget"
+
+
+def _strongest(claim: Claim, found: Sequence[_Found]) -> Judged:
     if not found:
-        return Judged(claim)
-    profile = min(found, key=_weakness).profile
-    of_profile = [one for one in found if one.profile == profile]
-    deviating = [one for one in of_profile if one.said == "deviates"]
-    others = [one for one in of_profile if one.said != "deviates"]
-    if deviating:
-        verdict = "deviates"
-    elif all(one.said == "reproduced" for one in others):
-        verdict = "reproduced"
-    else:
-        verdict = "not attempted"
-    told_first = deviating + others
+        return Judged(claim, needs=would_decide(claim))
+    # Of equals the first: profiles and records have an order.
+    best = max(found, key=lambda one: one.rank)
+    said = best.verdict
     return Judged(
         claim=claim,
-        verdict=verdict,
-        profile=profile,
-        ours=_joined(one.verdict["ours"] for one in told_first),
-        tolerance=_joined(one.verdict["tolerance"] for one in told_first),
-        records=tuple(dict.fromkeys(one.record for one in told_first)),
+        verdict=said["verdict"],
+        profile=best.profile,
+        ours=said["ours"],
+        tolerance=said["tolerance"],
+        records=(best.record,),
+        data=best.evidence.told,
+        needs=said.get("needs", "")
+        or (would_decide(claim) if said["verdict"] == NOT_ATTEMPTED else ""),
+        others=len(found) - 1,
     )
-
-
-def _weakness(found: _Found) -> tuple[bool, int]:
-    """Smallest for the verdict that decides: an attempted one of the strongest profile."""
-    return found.said == "not attempted", PROFILES.index(found.profile)
-
-
-def _joined(texts: Iterable[str], most: int = 3) -> str:
-    different = list(dict.fromkeys(texts))
-    more = f" and {len(different) - most} more" if len(different) > most else ""
-    return "; ".join(different[:most]) + more

@@ -11,7 +11,8 @@ from lossless_inr_lite.files import replacing
 from lossless_inr_lite.history import Entry
 
 GROWTH = 1.03  # a frame is kept when the clock has grown by this factor since the last
-CLOCKS = ("iteration", "samples_seen", "seconds")
+CLOCKS = ("iteration", "flops", "samples_seen", "seconds")
+PATIENT = ("flops", "samples_seen")  # clocks that are waited for no longer than `patience`
 ALWAYS_KEPT = 2  # the first frames, however close to each other
 
 
@@ -27,7 +28,7 @@ class Filmstrip:
 
     `stops` names moments by clock. `best_at` then holds, by clock, the evaluation with the fewest
     wrong bits of all not beyond that moment, and the fit ends once all moments have passed. After
-    `patience` seconds it no longer waits for that of "samples_seen".
+    `patience` seconds it no longer waits for those of `PATIENT`.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Filmstrip:
         self._keep(entry, words)
         awaited = set(self.stops)
         if entry.seconds > self.patience:
-            awaited.discard("samples_seen")
+            awaited -= set(PATIENT)
         return bool(self.stops) and awaited <= self.best_at.keys()
 
     def _note_stops(self, entry: Entry) -> None:
@@ -74,7 +75,7 @@ class Filmstrip:
             self._due = entry.seconds * GROWTH
 
     def clock(self, name: str) -> list[float]:
-        """One field of the kept entries: "seconds", "iteration" or "samples_seen"."""
+        """One field of the kept entries, a name in `CLOCKS`."""
         return [getattr(entry, name) for entry in self.entries]
 
     def at(self, name: str, value: float) -> np.ndarray:
@@ -99,12 +100,12 @@ class Filmstrip:
         with np.load(path, allow_pickle=False) as file:
             strip.words = list(file["words"])
             columns = [file[name].tolist() for name in CLOCKS]
-        for iteration, samples_seen, seconds in zip(*columns, strict=True):
+        for iteration, flops, samples_seen, seconds in zip(*columns, strict=True):
             strip.entries.append(
                 Entry(
                     iteration=int(iteration),
                     samples_seen=int(samples_seen),
-                    flops=0,
+                    flops=int(flops),
                     seconds=seconds,
                     loss=0.0,
                     wrong_bits=0,

@@ -85,7 +85,7 @@ def run_groups(
 ) -> dict[str, dict[str, Any]]:
     """The first case of every group until lossless, then the others at its cost. Rows by label.
 
-    The others go on until they have used its iterations, its seconds and its samples; for the
+    The others go on until they have used its iterations, FLOPs, samples and seconds; for FLOPs and
     samples alone no more than `patience` times its seconds.
     """
     rows = run_cases([reference for reference, *_ in groups], folder, workers)
@@ -222,6 +222,7 @@ def _quality(signal: Signal, entry: Entry, words: np.ndarray) -> dict[str, Any]:
     return {
         "iteration": entry.iteration,
         "samples_seen": entry.samples_seen,
+        "flops": entry.flops,
         "seconds": entry.seconds,
         **signal_metrics(words, signal),
         "ber": entry.ber,
@@ -241,7 +242,7 @@ def _reached(history: History, level: float) -> list[int | None]:
 
 def _short(history: History) -> list[dict[str, Any]]:
     """The history's course in few rows and digits."""
-    kept = ("iteration", "samples_seen", "seconds", "ber", "psnr", "ber_planes")
+    kept = ("iteration", "flops", "samples_seen", "seconds", "ber", "psnr", "ber_planes")
     return [{name: _rounded(row[name]) for name in kept} for row in history.thinned(HISTORY_ROWS)]
 
 

@@ -17,8 +17,13 @@ from lossless_inr_lite.companion.statistics import Interval, interval
 from lossless_inr_lite.history import Entry, History
 
 COLUMNS = {"psnr": ".2f", "ssim": ".4f", "rmse": ".4g", "ber": ".4f"}
-CLOCK_NAMES = {"iteration": "iterations", "samples_seen": "samples seen", "seconds": "seconds"}
-COST_FORMS = {"iterations": ",.0f", "samples_seen": ",.0f", "seconds": ".1f"}
+CLOCK_NAMES = {
+    "iteration": "iterations",
+    "flops": "FLOPs",
+    "samples_seen": "samples seen",
+    "seconds": "seconds",
+}
+COST_FORMS = {"iterations": ",.0f", "flops": ".2e", "samples_seen": ",.0f", "seconds": ".1f"}
 BYTE = 8  # bits
 
 
@@ -170,9 +175,7 @@ def arrival_table(rows: Iterable[Row]) -> Markdown:
     head = (
         "method",
         "certified lossless",
-        "iterations",
-        "samples seen",
-        "seconds",
+        *CLOCK_NAMES.values(),
         "largest BER at the end",
     )
     lines = []
@@ -223,7 +226,7 @@ def history(row: Row) -> History:
         Entry(
             iteration=h["iteration"],
             samples_seen=h["samples_seen"],
-            flops=0,
+            flops=h.get("flops", 0),
             seconds=h["seconds"],
             loss=0.0,
             wrong_bits=0,

@@ -19,7 +19,8 @@ class ReluPe(Rectified):
     Every coordinate p becomes p, sin(2^k pi p) and cos(2^k pi p), k below `num_frequencies`. p
     itself is not in the equation but in the authors' code. It is needed: all sines and cosines have
     the same value at -1 and at 1, so the first and last row, or bit, would always get one answer.
-    Weights start as NeRF's do.
+    Weights start as NeRF's do: Glorot's uniform distribution and biases of 0. Repositories that
+    start it as a plain linear layer have other spreads.
     """
 
     recommended_learning_rate = 5e-4

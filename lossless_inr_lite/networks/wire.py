@@ -17,7 +17,8 @@ class Wire(Perceptron):
     The output is the real part. The first layer has real weights, as published. Of
     `hidden_features`, floor(hidden_features / sqrt(2)) complex ones are built, which keeps the
     number of trained numbers. All start as a plain linear layer's. The authors name 10 to 20 for
-    omega_0 and 10 to 30 for s_0, with three hidden layers; with six, 10 and 10 learns.
+    omega_0 and 10 to 30 for s_0, with three hidden layers. The default of 10 and 10 is ours: with
+    six layers the authors' values do not start.
     """
 
     recommended_learning_rate = 5e-3

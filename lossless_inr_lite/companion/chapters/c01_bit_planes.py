@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from lossless_inr_lite.companion.claims import Verdict, judge
+from lossless_inr_lite.companion.evidence import Exact, arithmetic
 from lossless_inr_lite.signals import Signal
 from lossless_inr_lite.signals.bits import quantise
 
@@ -44,7 +45,29 @@ def verdicts(
     forgiven = all(share == 1 for share in below.values())
     noticed = all(share == 0 for share in above.values())
     return [
-        judge("eq7", "equal" if equal else "different", "none", equal, recombined),
-        judge("eq3", "0 levels change" if forgiven else "some change", "none", forgiven, below),
-        judge("eq3-tight", "all levels" if noticed else "not all", "none", noticed, above),
+        judge(
+            "eq7",
+            "equal" if equal else "different",
+            "none",
+            Exact(equal),
+            arithmetic(len(recombined), ", ".join(recombined)),
+        ),
+        judge(
+            "eq3",
+            "0 levels change" if forgiven else "some change",
+            "none",
+            Exact(forgiven),
+            arithmetic(len(below), f"all levels of {_listed(below)} bits"),
+        ),
+        judge(
+            "eq3-tight",
+            "all levels" if noticed else "not all",
+            "none",
+            Exact(noticed),
+            arithmetic(len(above), f"all levels of {_listed(above)} bits"),
+        ),
     ]
+
+
+def _listed(depths: Mapping[int, float]) -> str:
+    return ", ".join(map(str, depths))

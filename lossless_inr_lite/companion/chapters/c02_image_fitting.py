@@ -3,7 +3,7 @@
 One network and three formulations, compared at equal samples seen.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,11 +13,13 @@ from IPython.display import Markdown
 from lossless_inr_lite.companion.backbones import PICTURES
 from lossless_inr_lite.companion.chapter import Chapter
 from lossless_inr_lite.companion.claims import Verdict, judge, judge_own, paper_value, slug
+from lossless_inr_lite.companion.evidence import Every, Evidence, Open, by_signal, of_rows
 from lossless_inr_lite.companion.filmstrip import Filmstrip
 from lossless_inr_lite.companion.plots import LABELS
+from lossless_inr_lite.companion.rows import Row
 from lossless_inr_lite.companion.tables import table
 from lossless_inr_lite.formulations import get_formulation
-from lossless_inr_lite.history import Entry, History
+from lossless_inr_lite.history import History
 from lossless_inr_lite.signals import Signal, SignalSpec
 from lossless_inr_lite.storage.certify import save
 from lossless_inr_lite.storage.fitted import Fit
@@ -155,77 +157,105 @@ def _cost_cells(result: Fit) -> tuple[str, ...]:
 # Verdicts ----------------------------------------------------------------------------------------
 
 
-def verdicts(runs: Mapping[str, Comparison]) -> list[Verdict]:
-    """Table 1's claims about the method and about SIREN, judged on each picture."""
+def verdicts(fits: Mapping[str, Row]) -> list[Verdict]:
+    """Table 1's claims about the method and about SIREN, judged on the rows of a record.
+
+    `fits` are by the labels of `compare`, "PICTURE/FORMULATION".
+    """
+    runs: dict[str, dict[str, Row]] = {}
+    for label, row in fits.items():
+        picture, formulation = label.rsplit("/", 1)
+        runs.setdefault(picture, {})[formulation] = row
     found = []
-    for run in runs.values():
-        data = PICTURES[8 if run.signal.num_bits <= 8 else 16]
-        found += [
-            _ends_exact(run, data),
-            _in_the_papers_iterations(run, data),
-            _siren_at_equal_iterations(run, data),
-            _siren_at_equal_samples(run),
-        ]
+    for num_bits, data in PICTURES.items():
+        of_depth = [run for run in runs.values() if num_bits == _whole_bytes(run)]
+        if of_depth:
+            found += _of_depth(of_depth, data)
     return found
 
 
-def _ends_exact(run: Comparison, data: str) -> Verdict:
-    ours = run.fits["bit_coordinate"]
-    heads = run.fits["bit_heads"]
+def _whole_bytes(run: Mapping[str, Row]) -> int:
+    return 8 if run["bit_coordinate"]["signal"]["num_bits"] <= 8 else 16
+
+
+def _of_depth(runs: Sequence[Mapping[str, Row]], data: str) -> list[Verdict]:
+    """The claims and questions about pictures of one depth, which stand for the set `data`."""
+    return [
+        _ends_exact(runs, data),
+        _siren_at_equal_iterations(runs, data),
+        _in_the_papers_iterations(runs, data),
+        _siren_at_equal_samples(runs, data),
+    ]
+
+
+def _ends_exact(runs: Sequence[Mapping[str, Row]], data: str) -> Verdict:
+    ours = [run["bit_coordinate"] for run in runs]
+    told = [
+        _ber(row["metrics"]["ber"]) + (", certified" if row["lossless"] else "") for row in ours
+    ]
     return judge(
         f"table1/{data}/ours",
-        _ber(ours.entry.ber) + (", certified" if ours.lossless else ""),
+        "; ".join(told),
         "exact",
-        ours.lossless and heads.lossless,
-        evidence=[ours, heads],
-        case=f"{run.signal.name}: bit formulations end at BER 0",
+        Every(by_signal(ours, [row["lossless"] for row in ours])),
+        _evidence(ours, data),
     )
 
 
-def _in_the_papers_iterations(run: Comparison, data: str) -> Verdict:
-    budget = int(paper_value("table1", "iterations", data=data, method="SIREN"))
-    ours = run.fits["bit_coordinate"]
-    return judge(
-        f"table1/{data}/ours",
-        ours.entry.iteration,
-        f"at most {budget}",
-        ours.lossless and ours.entry.iteration <= budget,
-        evidence=[ours],
-        case=f"{run.signal.name}: bit coordinate is lossless within the {budget} iterations of "
-        "the baselines",
-    )
-
-
-def _siren_at_equal_iterations(run: Comparison, data: str) -> Verdict:
-    ours = run.fits["bit_coordinate"]
-    siren = _entry_at(run.fits["amplitude"].history, ours.entry.iteration)
+def _siren_at_equal_iterations(runs: Sequence[Mapping[str, Row]], data: str) -> Verdict:
+    fits = [run["amplitude"] for run in runs]
+    errors = [_error_at(run["amplitude"], run["bit_coordinate"]["iterations"]) for run in runs]
+    arrived = all(run["bit_coordinate"]["lossless"] for run in runs)
+    wrong = Every(by_signal(fits, [error > 0 for error in errors]))
     return judge(
         f"table1/{data}/SIREN",
-        f"BER {_ber(siren.ber)}",
-        "above 0",
-        ours.lossless and siren.wrong_bits > 0,
-        evidence=[siren],
-        case=f"{run.signal.name}: SIREN has wrong bits after as many iterations",
+        "; ".join(f"BER {_ber(error)}" for error in errors),
+        "above 0 after as many iterations as the bit coordinate needs",
+        wrong if arrived else Open("the bit coordinate did not become lossless"),
+        _evidence([*fits, *(run["bit_coordinate"] for run in runs)], data),
     )
 
 
-def _siren_at_equal_samples(run: Comparison) -> Verdict:
-    siren = run.fits["amplitude"].entry
-    question = f"{run.signal.name}: SIREN still has wrong bits after as many samples"
+def _in_the_papers_iterations(runs: Sequence[Mapping[str, Row]], data: str) -> Verdict:
+    budget = int(paper_value("table1", "iterations", data=data, method="SIREN"))
+    ours = [run["bit_coordinate"] for run in runs]
+    names = ", ".join(row["signal"]["name"] for row in ours)
+    within = [row["lossless"] and row["iterations"] <= budget for row in ours]
+    return judge_own(
+        slug(f"{names}: bit coordinate within the {budget} iterations of the baselines"),
+        f"{names}: the bit coordinate is lossless within the {budget} iterations of the baselines",
+        ", ".join(str(row["iterations"]) for row in ours),
+        f"at most {budget}",
+        Every(by_signal(ours, within)),
+        _evidence(ours, data),
+        paper=paper_value("table1", "iterations", data=data, method="ours"),
+    )
+
+
+def _siren_at_equal_samples(runs: Sequence[Mapping[str, Row]], data: str) -> Verdict:
+    fits = [run["amplitude"] for run in runs]
+    names = ", ".join(row["signal"]["name"] for row in fits)
+    question = f"{names}: SIREN still has wrong bits after as many samples"
     return judge_own(
         slug(question),
         question,
-        f"BER {_ber(siren.ber)}",
+        "; ".join(f"BER {_ber(row['metrics']['ber'])}" for row in fits),
         "above 0",
-        siren.wrong_bits > 0,
-        evidence=[siren],
+        Every(by_signal(fits, [row["wrong_bits"] > 0 for row in fits])),
+        _evidence(fits, data),
     )
 
 
-def _entry_at(history: History, iteration: int) -> Entry:
-    """The last evaluation that is not beyond `iteration`."""
-    after = int(np.searchsorted(history.column("iteration"), iteration, side="right"))
-    return history.entries[after - 1]
+def _evidence(fits: Sequence[Row], data: str) -> Evidence:
+    recipes = sorted({row["recipe"] for row in fits} - {"paper"})
+    settings = f"recipe {', '.join(recipes)}, not the paper's" if recipes else ""
+    return of_rows(fits, data, settings=settings)
+
+
+def _error_at(row: Row, iteration: int) -> float:
+    """The bit error rate of the last evaluation in the record that is not beyond `iteration`."""
+    kept = [entry for entry in row["history"] if entry["iteration"] <= iteration]
+    return kept[-1]["ber"]
 
 
 def _ber(value: float) -> str:

@@ -5,8 +5,9 @@ away at a time on equal seconds, and with tiles of other sides.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from statistics import geometric_mean
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -16,10 +17,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator, ScalarFormatter
 
 from lossless_inr_lite.companion.claims import Verdict, judge_own, slug
+from lossless_inr_lite.companion.evidence import Evidence, Exact, Open, Range, of_rows
 from lossless_inr_lite.companion.plots import panel
+from lossless_inr_lite.companion.rows import Row
 from lossless_inr_lite.companion.tables import table
 from lossless_inr_lite.formulations import get_formulation
-from lossless_inr_lite.signals import Signal
+from lossless_inr_lite.signals import Signal, SignalSpec
 from lossless_inr_lite.storage.fitted import Fit
 from lossless_inr_lite.training.fast import Fast
 from lossless_inr_lite.training.fit import fit
@@ -192,32 +195,111 @@ def seconds_curve(fits: Mapping[int, Fit], positions: int) -> Figure:
     return figure
 
 
+# The parts of the ratio --------------------------------------------------------------------------
+
+PARTS = {
+    "its rate": ("paper", "best rate"),
+    "the recipe": ("best rate", "recipe"),
+    "a head a bit": ("recipe", "heads"),
+    "tiles": ("heads", "tiles"),
+}
+"""What each change is from and to, in the fits of `benchmarks/speed_parts.py`."""
+
+
+def speed_parts(fits: Mapping[str, Row]) -> dict[str, dict[str, float | None]]:
+    """How many times the FLOPs and seconds each change takes off, and all together.
+
+    `fits` are by "PICTURE/STEP"; several pictures give geometric means. The best rate is the one at
+    which the paper's recipe takes the fewest FLOPs, its own among them. None stands where a fit did
+    not become lossless.
+    """
+    of_picture: dict[str, dict[str, Row]] = {}
+    for label, row in fits.items():
+        picture, step = label.rsplit("/", 1)
+        of_picture.setdefault(picture, {})[step] = row
+    for steps in of_picture.values():
+        papers = [
+            row for name, row in steps.items() if name.startswith("paper") and row["lossless"]
+        ]
+        if papers:
+            steps["best rate"] = min(papers, key=lambda row: row["flops"])
+    pairs = {**PARTS, "all": ("paper", "tiles")}
+    return {
+        name: {cost: _factor(of_picture.values(), *pair, cost) for cost in ("flops", "seconds")}
+        for name, pair in pairs.items()
+    }
+
+
+def _factor(
+    pictures: Iterable[Mapping[str, Row]], before: str, after: str, cost: str
+) -> float | None:
+    factors = []
+    for steps in pictures:
+        pair = [steps.get(name) for name in (before, after)]
+        if not all(row and row["lossless"] for row in pair):
+            return None
+        factors.append(steps[before][cost] / steps[after][cost])
+    return geometric_mean(factors) if factors else None
+
+
+def parts_text(parts: Mapping[str, Mapping[str, float | None]]) -> str:
+    """The parts in a sentence: "FLOPs 2,000 times = its rate 5.0 x ...; seconds ..."."""
+    told = []
+    for cost, name in (("flops", "FLOPs"), ("seconds", "seconds")):
+        factors = " x ".join(f"{part} {_times(parts[part][cost])}" for part in PARTS)
+        told.append(f"{name}: {_times(parts['all'][cost])} times = {factors}")
+    return "; ".join(told)
+
+
+def _times(factor: float | None) -> str:
+    return "not lossless" if factor is None else f"{factor:,.3g}"
+
+
+def parts_table(record: Mapping[str, Any]) -> Markdown:
+    """The parts of a record of `benchmarks/speed_parts.py`, and the load it was made under."""
+    parts = record["facts"]["parts"]
+    lines = [
+        (name, _times(parts[name]["flops"]), _times(parts[name]["seconds"]))
+        for name in (*PARTS, "all")
+    ]
+    loads = [row["made"]["load_average"] for row in record["fits"].values()]
+    head = ("part", "times fewer FLOPs", f"times fewer seconds (load {max(loads):.1f} at most)")
+    return table(head, lines)
+
+
 # Verdicts ----------------------------------------------------------------------------------------
 
 
-def verdicts(headline: Fit, by_recipe: Mapping[str, Fit]) -> list[Verdict]:
-    """Our two claims: on the fit of a whole picture, and on the fits of `both_recipes`."""
-    return [_within_the_papers_parameters(headline), _fewer_samples(by_recipe)]
+def verdicts(headline: Row, samples: Mapping[str, int], arrived: bool) -> list[Verdict]:
+    """Our two claims: on the fit of a whole picture, and on the fits of `both_recipes`.
+
+    `headline` is the row of the first. `samples` are those that the others saw by recipe, `arrived`
+    tells whether both became lossless.
+    """
+    return [_within_the_papers_parameters(headline), _fewer_samples(samples, arrived)]
 
 
-def _within_the_papers_parameters(headline: Fit) -> Verdict:
-    spec = headline.model.spec
-    budget = parameter_budget(spec)
-    sides = " x ".join(str(side) for side in spec.grid_shape)
-    question = f"{sides} x {spec.num_bits} bits lossless with at most {budget:,} parameters"
+def _within_the_papers_parameters(headline: Row) -> Verdict:
+    signal = headline["signal"]
+    *grid, _ = signal["shape"]
+    budget = parameter_budget(
+        SignalSpec(signal["name"], tuple(signal["shape"]), signal["num_bits"])
+    )
+    sides = " x ".join(str(side) for side in grid)
+    question = f"{sides} x {signal['num_bits']} bits lossless with at most {budget:,} parameters"
     return judge_own(
         slug(question),
         question,
-        f"{headline.entry.seconds:.1f} s",
+        f"{headline['seconds']:.1f} s",
         "certified",
-        headline.lossless and headline.num_parameters <= budget,
-        evidence=[headline],
+        Exact(headline["lossless"] and headline["model"]["num_parameters"] <= budget),
+        # That one exists is shown by one; how often it is so, by the records of the benchmarks.
+        replace(of_rows([headline]), exact=True),
     )
 
 
-def _fewer_samples(by_recipe: Mapping[str, Fit]) -> Verdict:
-    ratio = sample_ratio(by_recipe)
-    arrived = all(result.stopped == "lossless" for result in by_recipe.values())
+def _fewer_samples(samples: Mapping[str, int], arrived: bool) -> Verdict:
+    ratio = sample_ratio(samples)
     question = (
         f"with the paper's own network, `fast` needs at least {FEWER:g} times fewer samples than "
         "`paper`"
@@ -227,15 +309,14 @@ def _fewer_samples(by_recipe: Mapping[str, Fit]) -> Verdict:
         question,
         f"{ratio:.1f}",
         f"at least {FEWER:g}",
-        arrived and ratio >= FEWER,
-        evidence=by_recipe,
+        Range({"the picture": [ratio]}, low=FEWER) if arrived else Open("a fit did not arrive"),
+        Evidence(data="1 picture", signals=1, seeds=1, fits=len(samples)),
     )
 
 
-def sample_ratio(by_recipe: Mapping[str, Fit]) -> float:
+def sample_ratio(samples: Mapping[str, int]) -> float:
     """How many times as many samples the paper's recipe saw as FAST."""
-    seen = {recipe: samples_seen(result) for recipe, result in by_recipe.items()}
-    return seen["paper"] / max(1, seen["fast"])
+    return samples["paper"] / max(1, samples["fast"])
 
 
 def samples_seen(result: Fit) -> int:

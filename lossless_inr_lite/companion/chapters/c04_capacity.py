@@ -10,6 +10,7 @@ from typing import Any
 from IPython.display import Markdown
 
 from lossless_inr_lite.companion.claims import Verdict, judge
+from lossless_inr_lite.companion.evidence import Every, Evidence, Open
 from lossless_inr_lite.companion.tables import table
 from lossless_inr_lite.signals import Signal
 from lossless_inr_lite.storage.fitted import Fit
@@ -182,23 +183,32 @@ def ratio_table(ratios: Sequence[SizeRatio]) -> Markdown:
 def verdicts(ratios: Sequence[SizeRatio]) -> list[Verdict]:
     """What the ratios say of the order and of the sizes that Eq. 6 predicts.
 
-    The order is not judged: the amplitude is trained with another recipe than the bits.
+    The order is not judged: the amplitude is trained with another recipe than the bits. Nor is a
+    smallest width under a limit of time the smallest one there is.
     """
     found = [ratio for ratio in ratios if ratio.measured is not None]
     agreeing = [ratio for ratio in ratios if ratio.agrees]
+    evidence = Evidence(
+        data=f"{len({ratio.name for ratio in ratios})} pictures",
+        signals=len({ratio.name for ratio in ratios}),
+        seeds=1,
+        fits=len(ratios),
+        capped=len(ratios),
+        settings="smallest networks that arrive within a time, by two recipes",
+    )
     return [
         judge(
             "eq6-order",
             f"{len(found)} of {len(ratios)} found in time",
             "needs one recipe for both",
-            None,
-            evidence=found,
+            Open("both ways of asking have to be trained by one recipe, to their end"),
+            evidence,
         ),
         judge(
             "eq6-ratio",
             f"{len(agreeing)} of {len(ratios)} pictures",
             f"a factor of {FACTOR:g}",
-            len(agreeing) == len(ratios),
-            evidence=ratios,
+            Every({f"{ratio.name}, {ratio.num_bits} bits": [ratio.agrees] for ratio in ratios}),
+            evidence,
         ),
     ]

@@ -7,10 +7,11 @@ from typing import Any
 from lossless_inr_lite.architecture import required
 from lossless_inr_lite.companion.backbones import BACKBONES, PICTURES
 from lossless_inr_lite.companion.case import Case
-from lossless_inr_lite.companion.claims import Verdict, judge, paper_value
+from lossless_inr_lite.companion.claims import Verdict, judge
+from lossless_inr_lite.companion.evidence import Every, by_signal, of_rows
 from lossless_inr_lite.companion.rows import Row
 from lossless_inr_lite.companion.study import run_groups
-from lossless_inr_lite.companion.tables import by_method, of_bits, qualities
+from lossless_inr_lite.companion.tables import by_method, of_bits, qualities, quality
 
 ALONE = "alone"
 OURS = "with bit-planes"
@@ -55,20 +56,16 @@ def verdicts(rows: Sequence[Row]) -> list[Verdict]:
 
 
 def _with_planes(name: str, data: str, fits: Sequence[Row]) -> Verdict:
-    """All fits are lossless; undecided where the budget ended before the paper's iterations."""
+    """All fits are lossless."""
     exact = sum(row["lossless"] for row in fits)
     iterations = min(row["history"][-1]["iteration"] for row in fits)
     largest = max(row["metrics"]["ber"] for row in fits)
-    wanted = int(paper_value("table2", "iterations", backbone=name, data=data, method="ours"))
-    holds: bool | None = exact == len(fits)
-    if not holds and iterations < wanted:
-        holds = None
     return judge(
         f"table2/{name}/{data}/ours",
         f"{exact} of {len(fits)} certified, BER {largest:.4f} after {iterations:,}",
         "all certified lossless",
-        holds,
-        evidence=fits,
+        Every(by_signal(fits, [row["lossless"] for row in fits])),
+        of_rows(fits, data),
     )
 
 
@@ -81,12 +78,13 @@ def _alone(name: str, data: str, ours: Sequence[Row], alone: Sequence[Row]) -> l
     errors = [end["ber"] for end in qualities(alone, "iteration")]
     if not errors or not all(row["lossless"] for row in ours):
         return []
+    reached = [row for row in alone if quality(row, "iteration")]
     return [
         judge(
             f"table2/{name}/{data}/alone",
             f"BER {max(errors):.4f}",
             "above 0 after as many iterations as with bit-planes",
-            min(errors) > 0,
-            evidence=errors,
+            Every(by_signal(reached, [error > 0 for error in errors])),
+            of_rows([*ours, *alone], data, clock="iteration"),
         )
     ]

@@ -13,15 +13,24 @@ from typing import Any
 
 from IPython.display import Markdown
 
-from lossless_inr_lite.companion.case import Case
-from lossless_inr_lite.companion.claims import Verdict, judge, judge_own
+from lossless_inr_lite.companion.case import PAPER_RATE, Case
+from lossless_inr_lite.companion.claims import Verdict, judge_both, judge_own, paper_value
+from lossless_inr_lite.companion.evidence import (
+    Every,
+    Evidence,
+    Together,
+    by_signal,
+    cost_ratio,
+    of_methods,
+    of_rows,
+    other_rate,
+)
 from lossless_inr_lite.companion.rows import Row
 from lossless_inr_lite.companion.study import run_cases
 from lossless_inr_lite.companion.tables import (
     CLOCK_NAMES,
     by_method,
     cost_text,
-    fits_behind,
     mean_cost,
     means,
     table,
@@ -40,7 +49,7 @@ LOSSES = ("mse", "bce")
 OURS = "bce, d = 3, bit coordinate"
 SINGLE = "n = 1"
 """What Table 3 calls the corner of the cross with MSE, d = 2 and heads."""
-COSTS = ("iterations", "samples_seen", "seconds")
+COSTS = ("iterations", "flops", "samples_seen", "seconds")
 SLACK = 0.1
 """The part by which a cost may fall where the paper says that it grows."""
 SILENT_COST = 1.25
@@ -127,54 +136,65 @@ def factor_table(rows: Sequence[Row]) -> Markdown:
 
 
 def verdicts(rows: Sequence[Row]) -> list[Verdict]:
-    """Table 3's rows and the hypothesis behind them, judged on these fits."""
+    """Table 3's rows and the hypothesis behind them, judged on these fits.
+
+    At other rates than the paper's its claims stay undecided, and each is a question of ours too.
+    """
     return [
-        *(_digits(rows, name) for name in DIGITS),
-        _fewer_iterations(rows),
-        _in_order(rows, "fig8"),
-        _in_order(rows, "hypothesis"),
+        *(verdict for name in DIGITS for verdict in _digits(rows, name)),
+        *_fewer_iterations(rows),
+        *_in_order(rows),
         _fewer_samples(rows),
         _silent_input(rows),
     ]
 
 
-def _digits(rows: Sequence[Row], name: str) -> Verdict:
-    """Digits are lossless in this budget, but those of 8 bits are not."""
+def _digits(rows: Sequence[Row], name: str) -> list[Verdict]:
+    """Digits are lossless in this budget, but those of 8 bits are not within the paper's."""
     num_bits = DIGITS[name]
     group = "SIREN" if num_bits == 8 else "experiment"
-    expected = num_bits != 8
     fits = by_method(rows).get(name, [])
-    exact = sum(row["lossless"] for row in fits)
-    return judge(
+    exact = [row["lossless"] for row in fits]
+    tolerance = "all"
+    agree = exact
+    if num_bits == 8:
+        limit = int(paper_value("table3", "iterations", group=group, num_bits="8"))
+        tolerance = f"none within the paper's {limit:,} iterations"
+        agree = [not (row["lossless"] and row["iterations"] <= limit) for row in fits]
+    return judge_both(
         f"table3/{group}/{num_bits}",
-        f"{exact} of {len(fits)} certified",
-        "all" if expected else "none",
-        all(row["lossless"] == expected for row in fits),
-        evidence=fits,
+        f"{sum(exact)} of {len(fits)} certified",
+        tolerance,
+        Every(by_signal(fits, agree)),
+        _evidence(fits),
     )
 
 
-def _fewer_iterations(rows: Sequence[Row]) -> Verdict:
+def _fewer_iterations(rows: Sequence[Row]) -> list[Verdict]:
     ours = mean_cost(rows, OURS, "iterations")
     single = mean_cost(rows, SINGLE, "iterations")
-    return judge(
+    return judge_both(
         "table3/proposed/1",
         f"{cost_text(ours)} against {cost_text(single)}",
         f"fewer iterations than {SINGLE} with MSE",
-        ours < single,
-        evidence=fits_behind(rows, (OURS, SINGLE)),
+        cost_ratio(rows, (OURS, SINGLE), "iterations", high=1),
+        _evidence(of_methods(rows, (OURS, SINGLE))),
     )
 
 
-def _in_order(rows: Sequence[Row], claim_id: str) -> Verdict:
+def _in_order(rows: Sequence[Row]) -> list[Verdict]:
     """Iterations grow with the bits of a digit."""
     costs = [mean_cost(rows, name, "iterations") for name in DIGITS]
-    return judge(
-        claim_id,
+    grow = [
+        cost_ratio(rows, (later, sooner), "iterations", low=1 - SLACK)
+        for sooner, later in pairwise(DIGITS)
+    ]
+    return judge_both(
+        "fig8",
         ", ".join(cost_text(cost) for cost in costs),
         f"in this order, {100 * SLACK:.0f} %",
-        _grows(costs),
-        evidence=fits_behind(rows, DIGITS),
+        Together(grow),
+        _evidence(of_methods(rows, DIGITS)),
     )
 
 
@@ -186,8 +206,8 @@ def _fewer_samples(rows: Sequence[Row]) -> Verdict:
         "the method also needs fewer samples than n = 1 with MSE",
         f"{cost_text(ours)} against {cost_text(single)}",
         "fewer",
-        ours < single,
-        evidence=fits_behind(rows, (OURS, SINGLE)),
+        cost_ratio(rows, (OURS, SINGLE), "samples_seen", high=1),
+        _evidence(of_methods(rows, (OURS, SINGLE))),
     )
 
 
@@ -204,13 +224,11 @@ def _silent_input(rows: Sequence[Row]) -> Verdict:
         "a silent third input costs iterations, as the bound says",
         f"{factor:.2f} times",
         f"above {SILENT_COST:g}",
-        factor > SILENT_COST,
-        evidence=fits_behind(rows, (with_input, without)),
+        cost_ratio(rows, (with_input, without), "iterations", low=SILENT_COST),
+        _evidence(of_methods(rows, (with_input, without))),
     )
 
 
-def _grows(costs: Sequence[float]) -> bool:
-    """Each cost is at least the one before, less `SLACK`; what never arrived is infinite."""
-    if math.isinf(costs[0]):
-        return False
-    return all(later >= (1 - SLACK) * sooner for sooner, later in pairwise(costs))
+def _evidence(fits: Sequence[Row]) -> Evidence:
+    settings = other_rate((row["learning_rate"] for row in fits), PAPER_RATE)
+    return of_rows(fits, "Kodak", settings=settings)

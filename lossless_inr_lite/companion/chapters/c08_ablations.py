@@ -3,7 +3,6 @@
 Which loss, what is a coordinate and what a network, and the wrong bits that have no gradient.
 """
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +12,24 @@ import torch
 from torch import Tensor
 
 from lossless_inr_lite.architecture import required
-from lossless_inr_lite.companion.case import Case
-from lossless_inr_lite.companion.claims import Verdict, judge, judge_own
+from lossless_inr_lite.companion.case import PAPER_RATE, Case
+from lossless_inr_lite.companion.claims import Verdict, judge_both, judge_own
+from lossless_inr_lite.companion.evidence import (
+    Every,
+    Evidence,
+    Exact,
+    Open,
+    Together,
+    arithmetic,
+    by_signal,
+    cost_ratio,
+    of_methods,
+    of_rows,
+    other_rate,
+)
 from lossless_inr_lite.companion.rows import Row
 from lossless_inr_lite.companion.study import run_cases
-from lossless_inr_lite.companion.tables import cost_text, fits_behind, mean_cost
+from lossless_inr_lite.companion.tables import cost_text, mean_cost
 from lossless_inr_lite.losses import Loss, get_loss
 from lossless_inr_lite.signals import Signal
 from lossless_inr_lite.storage.fitted import Fit
@@ -130,69 +142,71 @@ def verdicts(
     `saturated`.
     """
     return [
-        _bce_is_fastest(by_loss),
-        _mse_comes_close(by_loss),
-        _mae_is_slow(by_loss),
-        _planes_are_lossless(by_colour),
-        _colour_needs_more_iterations(by_colour),
+        *_bce_is_fastest(by_loss),
+        *_mse_comes_close(by_loss),
+        *_mae_is_slow(by_loss),
+        *_planes_are_lossless(by_colour),
+        *_colour_needs_more_iterations(by_colour),
         _colour_needs_more_samples(by_colour),
         _sigmoid_hides_the_gradient(),
         _silent_bits_occur(silent),
     ]
 
 
-def _bce_is_fastest(rows: Sequence[Row]) -> Verdict:
+def _bce_is_fastest(rows: Sequence[Row]) -> list[Verdict]:
     cost = _costs(rows, LOSSES, "iterations")
-    return judge(
+    others = ("MSE", "MAE")
+    return judge_both(
         "fig11",
         _told(cost),
         "fewest iterations",
-        cost["BCE"] < min(cost["MSE"], cost["MAE"]),
-        evidence=fits_behind(rows, ("BCE", "MSE", "MAE")),
+        Together([cost_ratio(rows, ("BCE", other), "iterations", high=1) for other in others]),
+        _evidence(of_methods(rows, ("BCE", *others))),
     )
 
 
-def _mse_comes_close(rows: Sequence[Row]) -> Verdict:
+def _mse_comes_close(rows: Sequence[Row]) -> list[Verdict]:
     cost = _costs(rows, LOSSES, "iterations")
-    return judge(
+    return judge_both(
         "fig11-mse",
         _told(cost),
         f"at most {CLOSE:g} times the iterations of BCE",
-        math.isfinite(cost["BCE"]) and cost["MSE"] <= CLOSE * cost["BCE"],
-        evidence=fits_behind(rows, ("BCE", "MSE")),
+        cost_ratio(rows, ("MSE", "BCE"), "iterations", high=CLOSE),
+        _evidence(of_methods(rows, ("BCE", "MSE"))),
     )
 
 
-def _mae_is_slow(rows: Sequence[Row]) -> Verdict:
+def _mae_is_slow(rows: Sequence[Row]) -> list[Verdict]:
     cost = _costs(rows, LOSSES, "iterations")
-    return judge(
+    return judge_both(
         "fig11-mae",
         _told(cost),
         f"more than {CLOSE:g} times the iterations of BCE",
-        cost["MAE"] > CLOSE * cost["BCE"],
-        evidence=fits_behind(rows, ("BCE", "MAE")),
+        cost_ratio(rows, ("MAE", "BCE"), "iterations", low=CLOSE),
+        _evidence(of_methods(rows, ("BCE", "MAE"))),
     )
 
 
-def _planes_are_lossless(rows: Sequence[Row]) -> Verdict:
+def _planes_are_lossless(rows: Sequence[Row]) -> list[Verdict]:
     cost = mean_cost(rows, PLANES, "iterations")
-    return judge(
+    fits = of_methods(rows, [PLANES])
+    return judge_both(
         "table8/hwi",
         cost_text(cost),
         "lossless",
-        math.isfinite(cost),
-        evidence=fits_behind(rows, [PLANES]),
+        Every(by_signal(fits, [row["lossless"] for row in fits])),
+        _evidence(fits, "Kodak"),
     )
 
 
-def _colour_needs_more_iterations(rows: Sequence[Row]) -> Verdict:
+def _colour_needs_more_iterations(rows: Sequence[Row]) -> list[Verdict]:
     cost = _costs(rows, COLOUR, "iterations")
-    return judge(
+    return judge_both(
         "table8/hwic",
         f"{cost_text(cost[COLOURS])} against {cost_text(cost[PLANES])}",
         f"more iterations than {PLANES}",
-        cost[COLOURS] > cost[PLANES],
-        evidence=fits_behind(rows, COLOUR),
+        cost_ratio(rows, (COLOURS, PLANES), "iterations", low=1),
+        _evidence(of_methods(rows, COLOUR), "Kodak"),
     )
 
 
@@ -203,9 +217,14 @@ def _colour_needs_more_samples(rows: Sequence[Row]) -> Verdict:
         "colour as a coordinate also needs more samples",
         f"{cost_text(cost[COLOURS])} against {cost_text(cost[PLANES])}",
         "more",
-        cost[COLOURS] > cost[PLANES],
-        evidence=fits_behind(rows, COLOUR),
+        cost_ratio(rows, (COLOURS, PLANES), "samples_seen", low=1),
+        _evidence(of_methods(rows, COLOUR), "Kodak"),
     )
+
+
+def _evidence(fits: Sequence[Row], data: str = "") -> Evidence:
+    settings = other_rate((row["learning_rate"] for row in fits), PAPER_RATE)
+    return of_rows(fits, data, settings=settings)
 
 
 def _sigmoid_hides_the_gradient() -> Verdict:
@@ -216,8 +235,8 @@ def _sigmoid_hides_the_gradient() -> Verdict:
         "and has with logits",
         f"{slopes['sigmoid_bce']:.0f} and {slopes['bce']:.0f}",
         "0 and 1",
-        slopes["sigmoid_bce"] == 0 and slopes["bce"] > 0.99,
-        evidence=slopes,
+        Exact(slopes["sigmoid_bce"] == 0 and slopes["bce"] > 0.99),
+        arithmetic(len(slopes), "one output of float32"),
     )
 
 
@@ -229,8 +248,9 @@ def _silent_bits_occur(counts: Mapping[str, Mapping[str, float]]) -> Verdict:
         "such bits occur in these fits",
         f"{silent:.0f} of {wrong:,.0f} wrong bits",
         "some",
-        silent > 0,
-        evidence=counts,
+        Exact(True) if silent else Open("none occurred in these fits"),
+        # One such bit is enough, however few the fits.
+        Evidence(data="1 picture", signals=1, seeds=1, fits=len(counts), exact=silent > 0),
     )
 
 

@@ -6,7 +6,7 @@ does not holds the complement.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,25 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lossless_inr_lite.architecture import required
-from lossless_inr_lite.companion.case import Case
-from lossless_inr_lite.companion.claims import Verdict, judge, judge_own
+from lossless_inr_lite.companion.case import PAPER_RATE, Case
+from lossless_inr_lite.companion.claims import Verdict, judge_both, judge_own
+from lossless_inr_lite.companion.evidence import (
+    Evidence,
+    Open,
+    Range,
+    Statement,
+    Together,
+    by_signal,
+    of_methods,
+    of_rows,
+    other_rate,
+)
 from lossless_inr_lite.companion.filmstrip import Filmstrip
 from lossless_inr_lite.companion.plots import frame, panel, plain_ticks
 from lossless_inr_lite.companion.rows import Row
 from lossless_inr_lite.companion.statistics import Correlation, arrival_ranks, rank_correlation
 from lossless_inr_lite.companion.study import film, run_cases
-from lossless_inr_lite.companion.tables import by_method, fits_behind, table
+from lossless_inr_lite.companion.tables import by_method, table
 from lossless_inr_lite.errors import InputError
 from lossless_inr_lite.formulations import get_formulation
 from lossless_inr_lite.signals.bits import bit_planes, to_gray
@@ -307,68 +318,109 @@ def _quotient(value: float) -> str:
 def verdicts(rows: Sequence[Row], level: float = 0.5) -> list[Verdict]:
     """Fig. 9, and what this chapter predicts for other codes, judged on these fits.
 
-    A prediction is undecided where no frequency came to 1 %.
+    A prediction is undecided where no frequency came to 1 %. Correlations are those of all fits
+    together; what decides is the interval over pictures.
     """
     found = by_method(rows)
     fits = {method: found.get(method, []) for method in METHODS}
     order = {method: frequency_order(group, method) for method, group in fits.items()}
     spread = {method: spread_of(group) for method, group in fits.items()}
     like_plain = frequency_order(fits[GRAY], PLAIN)
-    gray = order[GRAY].value
 
     def both(method: str) -> str:
         quotient = _quotient(spread[method])
         return f"rank correlation {order[method].text()}, latest / earliest {quotient}"
 
     return [
-        judge(
+        *judge_both(
             "fig9",
             both(PLAIN),
             f"rank correlation at least {level}",
-            _holds(order[PLAIN].value - level),
-            fits[PLAIN],
+            Range(_orders(fits[PLAIN], PLAIN), low=level),
+            _evidence(fits[PLAIN]),
         ),
         judge_own(
             "shrinking-the-axis-to-a-quarter-makes-the-bias-stronger",
             "shrinking the axis to a quarter makes the bias stronger",
             f"{_quotient(spread[SHRUNK])} against {_quotient(spread[PLAIN])}",
             "latest / earliest larger by a half",
-            _holds(spread[SHRUNK] - STRONGER * spread[PLAIN]),
-            fits_behind(rows, (SHRUNK, PLAIN)),
+            _compared(fits[SHRUNK], fits[PLAIN], _spread_ratio, low=STRONGER),
+            _evidence(of_methods(rows, (SHRUNK, PLAIN))),
         ),
         judge_own(
             "stretching-it-by-4-makes-the-bias-weaker",
             "stretching it by 4 makes the bias weaker",
             f"{order[STRETCHED].text()} against {order[PLAIN].text()}",
             f"rank correlation smaller by {WEAKER}",
-            _holds(order[PLAIN].value - order[STRETCHED].value - WEAKER),
-            fits_behind(rows, (STRETCHED, PLAIN)),
+            _compared(fits[STRETCHED], fits[PLAIN], _less_order, low=WEAKER),
+            _evidence(of_methods(rows, (STRETCHED, PLAIN))),
         ),
         judge_own(
             "with-gray-coded-bits-the-order-is-that-of-the-gray-codes",
             "with Gray-coded bits the order is that of the Gray codes",
             f"{order[GRAY].text()}; with the order of the plain words {like_plain.text()}",
             f"rank correlation at least {level} and the larger one",
-            _holds(min(gray - level, gray - like_plain.value)),
-            fits[GRAY],
+            Together(
+                [
+                    Range(_orders(fits[GRAY], GRAY), low=level),
+                    _compared(fits[GRAY], fits[GRAY], _more_gray_than_plain, low=0),
+                ]
+            ),
+            _evidence(fits[GRAY]),
         ),
         judge_own(
             "bit-heads-have-no-bit-axis-and-no-such-order",
             "bit heads have no bit axis and no such order",
             both(HEADS),
             f"rank correlation within {level} of 0",
-            _holds(level - abs(order[HEADS].value)),
-            fits[HEADS],
+            Range(_orders(fits[HEADS], HEADS), low=-level, high=level),
+            _evidence(fits[HEADS]),
         ),
     ]
 
 
-def _holds(excess: float) -> bool | None:
-    """Whether a condition is met, by how much it is surpassed; None where fits ended too soon.
+def _orders(rows: Sequence[Row], method: str) -> dict[str, list[float]]:
+    """`frequency_order` of each fit, by picture; of those in which a frequency came to 1 %."""
+    kept = [row for row in rows if math.isfinite(min(arrivals(row)))]
+    found = by_signal(kept, [frequency_order([row], method).value for row in kept])
+    return {name: values for name, values in found.items() if not np.isnan(values).any()}
 
-    Then the excess is not finite.
-    """
-    return excess >= 0 if math.isfinite(excess) else None
+
+def _compared(
+    rows: Sequence[Row],
+    others: Sequence[Row],
+    measure: Callable[[Row, Row], float],
+    low: float,
+) -> Statement:
+    """A figure of two fits of the same picture, at least `low`."""
+    values: dict[str, list[float]] = {}
+    for row, other in zip(rows, others, strict=False):
+        value = measure(row, other)
+        if not math.isnan(value):
+            values.setdefault(row["signal"]["name"], []).append(value)
+    return Range(values, low=low) if values else Open("no frequency came to 1 %")
+
+
+def _spread_ratio(row: Row, other: Row) -> float:
+    """How many times as far apart the frequencies come in `row`; NaN where one never came."""
+    mine = spread_of([row])
+    theirs = spread_of([other])
+    return mine / theirs if math.isfinite(mine) and math.isfinite(theirs) else math.nan
+
+
+def _less_order(row: Row, other: Row) -> float:
+    """By how much the order of `row` is weaker."""
+    return frequency_order([other], PLAIN).value - frequency_order([row], STRETCHED).value
+
+
+def _more_gray_than_plain(row: Row, _other: Row) -> float:
+    """By how much more the order is that of the Gray codes than that of the words."""
+    return frequency_order([row], GRAY).value - frequency_order([row], PLAIN).value
+
+
+def _evidence(fits: Sequence[Row]) -> Evidence:
+    settings = other_rate((row["learning_rate"] for row in fits), PAPER_RATE)
+    return of_rows(fits, settings=settings)
 
 
 def facts(rows: Sequence[Row]) -> Mapping[str, Any]:

@@ -8,6 +8,8 @@ from IPython.display import Markdown
 from matplotlib.figure import Figure
 
 from lossless_inr_lite.companion.chapters.c09_upper_bound.study import (
+    ABOUT,
+    NEAR,
     PREDICTORS,
     ROUNDING,
     Exponents,
@@ -21,6 +23,7 @@ from lossless_inr_lite.companion.chapters.c09_upper_bound.study import (
     waves,
 )
 from lossless_inr_lite.companion.claims import Verdict, judge, judge_own
+from lossless_inr_lite.companion.evidence import Every, Exact, arithmetic, of_signals
 from lossless_inr_lite.companion.statistics import Correlation
 from lossless_inr_lite.companion.tables import table
 from lossless_inr_lite.theory.bounds import upper_bound
@@ -272,15 +275,22 @@ def predictors_table(
 # Verdicts ----------------------------------------------------------------------------------------
 
 
+BUILT = "networks that were built"
+
+
 def printed_verdicts() -> list[Verdict]:
     """Every printed value of U_d(n) / C, and the limitation that rests on the last."""
     said = [
         judge(
             bound.claim_id,
             ours=f"{bound.computed:.5g}",
-            tolerance="to the last printed digit",
-            holds=bound.agrees,
-            evidence=1,
+            tolerance=(
+                f"within {NEAR:.0%}"
+                if bound.printed.startswith(ABOUT)
+                else "to the last printed digit"
+            ),
+            statement=Exact(bound.agrees),
+            evidence=arithmetic(),
         )
         for bound in printed_bounds()
     ]
@@ -289,8 +299,8 @@ def printed_verdicts() -> list[Verdict]:
         "limitation",
         ours=f"{factor:,} times per coordinate at 8 bit",
         tolerance="1,000 times; only the bound: nothing is trained here",
-        holds=factor > 1000,
-        evidence=1,
+        statement=Exact(factor > 1000),
+        evidence=arithmetic(),
     )
     return [*said, limitation]
 
@@ -310,8 +320,8 @@ def slack_verdicts(rows: Sequence[Slack], powers: Mapping[int, Exponents]) -> li
             "the constructed network keeps the tolerance",
             ours=f"{worst:.4f} of it at most",
             tolerance="float64's rounding",
-            holds=worst <= 1 + ROUNDING,
-            evidence=rows,
+            statement=Exact(worst <= 1 + ROUNDING),
+            evidence=arithmetic(len(rows), BUILT),
             paper="Theorem 1",
         ),
         judge_own(
@@ -319,8 +329,8 @@ def slack_verdicts(rows: Sequence[Slack], powers: Mapping[int, Exponents]) -> li
             "it never exceeds the bounds on size and depth",
             ours=f"{largest:.3f} and {deepest:.2f} of them at most",
             tolerance="1",
-            holds=largest <= 1 and deepest <= 1,
-            evidence=rows,
+            statement=Exact(largest <= 1 and deepest <= 1),
+            evidence=arithmetic(len(rows), BUILT),
             paper="Theorem 1",
         ),
         judge_own(
@@ -328,8 +338,8 @@ def slack_verdicts(rows: Sequence[Slack], powers: Mapping[int, Exponents]) -> li
             "dense weights grow with the power -2d, non-zero ones with -d",
             ours=f"off by {off:.1%} at most",
             tolerance=f"{100 * EXPONENT_TOLERANCE:g} %",
-            holds=off <= EXPONENT_TOLERANCE,
-            evidence=powers,
+            statement=Exact(off <= EXPONENT_TOLERANCE),
+            evidence=arithmetic(len(powers), BUILT),
             paper="-2d",
         ),
     ]
@@ -338,6 +348,13 @@ def slack_verdicts(rows: Sequence[Slack], powers: Mapping[int, Exponents]) -> li
 def _off(d: int, fitted: Exponents) -> float:
     """The larger relative deviation of the two fitted powers from -2d and -d."""
     return max(abs(fitted.dense / (-2 * d) - 1), abs(fitted.nonzero / -d - 1))
+
+
+def _by_picture(holding: Sequence[Order], every: Sequence[Order]) -> str:
+    """How many orders hold, and of how many pictures at how many sizes they are."""
+    pictures = len({order.name for order in every})
+    sizes = len(every) // max(1, pictures)
+    return f"{len(holding)} of {len(every)}: {pictures} pictures at {sizes} sizes"
 
 
 def picture_verdicts(
@@ -349,24 +366,29 @@ def picture_verdicts(
     """
     at_papers_depth = [order for order in orders if order.num_bits == PAPERS_DEPTH]
     holding = [order for order in at_papers_depth if order.holds]
+    agree: dict[str, list[bool]] = {}
+    for order in at_papers_depth:
+        agree.setdefault(order.name, []).append(order.holds)
     turned = reversed_up_to(depths)
     wrong = sum(row.wrong_float32 + row.wrong_float64 for row in stored)
     sizes = len({(row.num_parameters, row.hidden_layers) for row in stored})
     return [
-        judge(
-            "eq6-order",
-            ours=f"{len(holding)} of {len(at_papers_depth)} pictures",
-            tolerance="all, with C(d, L) multiplied in",
-            holds=len(holding) == len(at_papers_depth),
-            evidence=at_papers_depth,
+        judge_own(
+            "order-of-the-bounds-with-their-constants",
+            "the bounds with their constants C(d, L) have the order of those without, on pictures",
+            ours=_by_picture(holding, at_papers_depth),
+            tolerance="every picture at every size",
+            statement=Every(agree),
+            evidence=of_signals(list(agree)),
+            paper="64 C against 67.7G C",
         ),
         judge_own(
             "order-for-few-bits",
             "for few bits the order is the other way round in every picture, at the paper's size",
             ours=f"up to {turned} bits",
             tolerance="up to 4 bits",
-            holds=turned >= 4,
-            evidence=depths,
+            statement=Exact(turned >= 4),
+            evidence=arithmetic(len(depths), f"{len({one.name for one in depths})} pictures"),
             paper="1, 2 and 4 bits are in Fig. 8",
         ),
         judge_own(
@@ -375,8 +397,8 @@ def picture_verdicts(
             "a network of one size stores the picture exactly at every depth from 1 to 16 bits",
             ours=f"{wrong} wrong bits, sizes: {sizes}",
             tolerance="none wrong, one size",
-            holds=wrong == 0 and sizes == 1,
-            evidence=stored,
+            statement=Exact(wrong == 0 and sizes == 1),
+            evidence=arithmetic(len(stored), "1 picture"),
             paper="the bound grows with n",
         ),
     ]

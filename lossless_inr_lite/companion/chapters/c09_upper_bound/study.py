@@ -46,6 +46,10 @@ ASYMPTOTIC = 16
 PRINTED = ((1, 2), (2, 2), (4, 2), (8, 2), (1, 3), (8, 5))
 """Bits n and coordinates d of the values of U_d(n) / C that the paper prints."""
 
+ABOUT = "about "
+NEAR = 0.05
+"""How far a value may be from one that the paper prints with a sign for "about"."""
+
 SUFFIXES = {"K": 1e3, "M": 1e6, "G": 1e9}
 
 
@@ -68,7 +72,12 @@ class PrintedBound:
 
     @property
     def agrees(self) -> bool:
-        """Whether `computed`, divided by the printed unit, rounds to the printed digits."""
+        """Whether `computed`, divided by the printed unit, rounds to the printed digits.
+
+        Of a value that is printed as "about" something it may be 5 % away.
+        """
+        if self.printed.startswith(ABOUT):
+            return abs(self.computed / float(self.printed.removeprefix(ABOUT)) - 1) <= NEAR
         digits, _, power = self.printed.rstrip("KMG").partition("e")
         unit = SUFFIXES.get(self.printed[-1], 1.0) * 10.0 ** int(power or 0)
         decimals = len(digits.partition(".")[2])

@@ -1,7 +1,7 @@
 """The figures, tables and verdicts of notebook 10_bit_bias."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -12,6 +12,7 @@ from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from scipy.stats import rankdata
 
+from lossless_inr_lite.companion.case import PAPER_RATE
 from lossless_inr_lite.companion.chapters.c10_bit_bias.study import (
     ASKED,
     BITS,
@@ -25,10 +26,20 @@ from lossless_inr_lite.companion.chapters.c10_bit_bias.study import (
     rearranged,
     slowdown,
 )
-from lossless_inr_lite.companion.claims import Verdict, judge, judge_own, slug
+from lossless_inr_lite.companion.claims import Verdict, judge_both, judge_own, slug
+from lossless_inr_lite.companion.evidence import (
+    Evidence,
+    Open,
+    Range,
+    Statement,
+    Together,
+    by_signal,
+    of_rows,
+    other_rate,
+)
 from lossless_inr_lite.companion.plots import COSTS, frame, plain_ticks
 from lossless_inr_lite.companion.rows import Row
-from lossless_inr_lite.companion.statistics import Correlation, rank_correlation
+from lossless_inr_lite.companion.statistics import Correlation, spearman
 from lossless_inr_lite.companion.tables import by_method, table
 
 FLOOR = 1e-4
@@ -38,6 +49,8 @@ MEASURES: tuple[Measure, ...] = ("significance", "roughness")
 AXES: Mapping[Measure, str] = {"significance": "significance", "roughness": "smoothness"}
 BIASED = 0.8
 """The rank correlation from which an order counts as that of the planes' significance."""
+
+ORDERED = f"rank correlation at least {BIASED}, of every method"
 
 MSB_LOWEST = CONTROLS[2]
 
@@ -226,7 +239,7 @@ def early_order(rows: Sequence[Row]) -> float:
         ranks = rankdata([-errors[plane] for plane in kept]) / max(1, len(kept))
         places += [plane / len(errors) for plane in kept]
         accuracies += ranks.tolist()
-    return rank_correlation(places, accuracies, ["one"] * len(places)).value
+    return spearman(np.column_stack([places, accuracies]))
 
 
 def _errors_at(row: Row, iteration: float) -> Sequence[float]:
@@ -281,21 +294,36 @@ def facts(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def verdicts(rows: Sequence[Row]) -> list[Verdict]:
-    """Fig. 6 and 7, judged on these fits, and the question that the controls answer."""
+    """Fig. 6 and the planes of Fig. 7, judged on these fits, and what the controls answer."""
     found = by_method(rows)
     values = {method: found[method] for method in VALUES if method in found}
     bits = {method: found[method] for method in BITS if method in found}
+    every = {**values, **bits}
+    order = _order_of_planes(every, _bias_value)
+    asked_for_values = _order_of_planes(values, _bias_value)
+    asked_for_bits = _order_of_planes(bits, _bias_value)
+    early = _order_of_planes(every, early_order)
     return [
-        _judge_order(
-            "fig6",
-            values,
-            _bias_value,
+        *judge_both("fig6", order.ours, ORDERED, order.statement, order.evidence),
+        judge_own(
+            "values-learn-the-planes-from-the-msb-down",
             "networks asked for values learn the planes from the MSB down, whatever the activation",
+            asked_for_values.ours,
+            ORDERED,
+            asked_for_values.statement,
+            asked_for_values.evidence,
+            paper="all of them",
         ),
-        _judge_order(
-            "fig6", bits, _bias_value, "the bit coordinate does so too, with every network"
+        judge_own(
+            "the-bit-coordinate-learns-the-planes-from-the-msb-down",
+            "the bit coordinate does so too, with every network",
+            asked_for_bits.ours,
+            ORDERED,
+            asked_for_bits.statement,
+            asked_for_bits.evidence,
+            paper="yes",
         ),
-        _judge_order("fig7", {**values, **bits}, early_order),
+        *judge_both("fig5", early.ours, ORDERED, early.statement, early.evidence),
         *(judge_control(rows, name) for name in ASKED),
     ]
 
@@ -304,28 +332,38 @@ def _bias_value(rows: Sequence[Row]) -> float:
     return bias(rows).value
 
 
-def _judge_order(
-    claim_id: str,
-    fits: Mapping[str, Sequence[Row]],
-    measure: Callable[[Sequence[Row]], float],
-    case: str = "",
-) -> Verdict:
+@dataclass(frozen=True)
+class _Ordered:
+    """The orders of several methods, as a verdict takes them."""
+
+    ours: str
+    statement: Statement
+    evidence: Evidence
+
+
+def _order_of_planes(
+    fits: Mapping[str, Sequence[Row]], measure: Callable[[Sequence[Row]], float]
+) -> _Ordered:
     """Whether the order of each method, a rank correlation by `measure`, is from the MSB down."""
     orders = {method: measure(group) for method, group in fits.items()}
     ours = "no fits"
-    lowest = -1.0
     if orders:
         worst = min(orders, key=orders.__getitem__)
-        lowest = min(orders.values())
-        ours = f"{lowest:.2f} ({worst}) to {max(orders.values()):.2f}"
-    return judge(
-        claim_id,
-        ours,
-        f"rank correlation at least {BIASED}",
-        lowest >= BIASED,
-        sum(len(group) for group in fits.values()),
-        case=case,
+        ours = f"{orders[worst]:.2f} ({worst}) to {max(orders.values()):.2f}"
+    parts = []
+    for group in fits.values():
+        orders_of_fits = [measure([row]) for row in group]
+        kept = [pair for pair in zip(group, orders_of_fits, strict=True) if not np.isnan(pair[1])]
+        values = by_signal([row for row, _ in kept], [order for _, order in kept])
+        parts.append(Range(values, low=BIASED))
+    return _Ordered(
+        ours, Together(parts), _evidence([row for group in fits.values() for row in group])
     )
+
+
+def _evidence(fits: Sequence[Row]) -> Evidence:
+    settings = other_rate((row["learning_rate"] for row in fits), PAPER_RATE)
+    return of_rows(fits, settings=settings)
 
 
 def judge_control(rows: Sequence[Row], name: str) -> Verdict:
@@ -337,13 +375,24 @@ def judge_control(rows: Sequence[Row], name: str) -> Verdict:
     kept = rearranged(rows, ASKED[name])
     significance = -explained(kept, "significance").value
     roughness = explained(kept, "roughness").value
+    values: dict[str, list[float]] = {}
+    for picture in dict.fromkeys(row["signal"]["name"] for row in kept):
+        of_picture = [row for row in kept if row["signal"]["name"] == picture]
+        by_place = -explained(of_picture, "significance").value
+        by_content = explained(of_picture, "roughness").value
+        if not np.isnan(by_place - by_content):
+            values[picture] = [by_place - abs(by_content)]
+    # Rearranged planes are another signal, and still of the same picture.
+    natural = [
+        {**row, "signal": {**row["signal"], "sha256": row["signal"]["name"]}} for row in kept
+    ]
     return judge_own(
         f"asked-for-{slug(name)}-the-order-follows-significance-not-what-the-plane-shows",
         f"asked for {name}: the order follows significance, not what the plane shows",
         f"significance {significance:.2f}, roughness {roughness:.2f}",
         "significance above roughness, whatever its sign",
-        significance > abs(roughness),
-        kept,
+        Range(values, low=0) if values else Open("no planes that can be ranked"),
+        _evidence(natural),
         paper="significance",
     )
 
