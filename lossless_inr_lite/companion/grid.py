@@ -38,6 +38,7 @@ class Grid(BaseModel):
     signals: names of pictures, as `load_image` takes them. A name with "*" or "?" stands for all
         pictures below the folder LOSSLESS_INR_DATA with such names.
     tables: the paper's tables, of 1, 3 and 8.
+    resample: how pictures come to their size, "area" or the paper's "bilinear".
     size, hidden_features: side of a picture in pixels, and width of its networks.
     seeds: every fit is made with seeds 0 to seeds - 1.
     learning_rates: of Adam; the paper has 1e-4.
@@ -55,6 +56,7 @@ class Grid(BaseModel):
     tables: Annotated[list[Table], Field(min_length=1)]
     size: Annotated[int, Field(ge=4, le=8192)]
     hidden_features: Annotated[int, Field(ge=1, le=65536)]
+    resample: Literal["area", "bilinear"] = "area"
     seeds: Annotated[int, Field(ge=1, le=100)] = 1
     learning_rates: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=1)] = [
         PAPER_RATE
@@ -111,7 +113,9 @@ def jobs_of(grid: Grid, rows: Path) -> list[Job]:
         for rate in grid.learning_rates:
             for name in names:
                 case = template(name, grid.size, grid.hidden_features, seed)
-                jobs += _jobs_of(grid, case.varied(learning_rate=rate), rows)
+                jobs += _jobs_of(
+                    grid, case.varied(learning_rate=rate, resample=grid.resample), rows
+                )
     if grid.methods:
         allowed = sorted({job.case.method for job in jobs})
         for method in grid.methods:
