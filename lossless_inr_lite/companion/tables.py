@@ -103,6 +103,12 @@ def quality(row: Row, clock: str) -> Mapping[str, Any] | None:
     return row["metrics"] if row["reference"] else row["checkpoints"].get(clock)
 
 
+def clocks_of(rows: Iterable[Row]) -> list[str]:
+    """The clocks at which rows were compared; older records have none for FLOPs."""
+    rows = list(rows)
+    return [clock for clock in CLOCK_NAMES if any(row["checkpoints"].get(clock) for row in rows)]
+
+
 def qualities(rows: Iterable[Row], clock: str) -> list[Mapping[str, Any]]:
     """`quality` of the rows that reached the checkpoint."""
     found = [quality(row, clock) for row in rows]
