@@ -15,6 +15,7 @@ TABLES ?=
 CORES ?= 1
 GRID ?=
 ENGINE_OPTIONS ?=
+SIGNALS ?=
 
 BENCH ?=
 FUZZ ?=
@@ -25,7 +26,7 @@ TO ?=
 COVERAGE := 88
 
 .PHONY: help book test lint run check-gpu bench bench-seeds bench-sound bench-ternary records clean \
-	bench-depth conformance fuzz data tables
+	bench-depth conformance fuzz data tables evidence evidence-budget
 
 help:
 	@echo "make book [PROFILE=lite]          build the HTML book at _build/html/index.html"
@@ -33,6 +34,8 @@ help:
 	@echo "make run PROFILE=... [NOTEBOOKS=] [JOBS=2] [SHARD=1/4] [RETRIES=1]"
 	@echo "                                  run notebooks through papermill into _build/runs/PROFILE"
 	@echo "make tables PROFILE=cpu|paper [TABLES='1 3'] [CORES=2] the paper's tables as a sweep that goes on"
+	@echo "make evidence [TABLES='1'] [SIGNALS='kodim01'] [CORES=2]  the rows that decide Tables 1, 3 and 8"
+	@echo "make evidence-budget              core-hours and minutes of a GPU that they take"
 	@echo "make data SETS='kodak' [TO=DIR]    fetch data sets of the paper; without SETS, list them"
 	@echo "make check-gpu                    a paper-profile fit on CUDA, certified there and on the CPU"
 	@echo "make bench [BENCH='--signals DIR'] PAPER against FAST, alternately in one run, with ratios"
@@ -79,6 +82,15 @@ run: $(READY)
 tables: $(READY) $(ENGINE)
 	$(BIN)/python workflow/tables.py --profile $(PROFILE) $(if $(GRID),--grid "$(GRID)") \
 		--tables "$(TABLES)" --cores $(CORES) -- $(ENGINE_OPTIONS)
+
+# The rows that decide the claims of Tables 1, 3 and 8; a run that was stopped goes on.
+evidence: $(READY) $(ENGINE)
+	$(BIN)/python workflow/tables.py --profile evidence --tables "$(TABLES)" --signals "$(SIGNALS)" \
+		--cores $(CORES) -- $(ENGINE_OPTIONS)
+
+evidence-budget: $(READY)
+	$(BIN)/python workflow/tables.py --profile evidence --tables "$(TABLES)" \
+		--signals "$(SIGNALS)" --budget
 
 data: $(READY)
 	$(BIN)/python -m lossless_inr_lite.companion.data $(if $(SETS),fetch $(SETS) $(if $(TO),--to "$(TO)"),list)

@@ -32,6 +32,7 @@ from lossless_inr_lite.files import reason_of
 from lossless_inr_lite.formulations import FORMULATIONS
 from lossless_inr_lite.networks import NETWORK_NAMES
 from lossless_inr_lite.signals import MAX_SAMPLES
+from lossless_inr_lite.signals.resampling import RESAMPLERS
 from lossless_inr_lite.training import RECIPE_NAMES
 from lossless_inr_lite.version import __version__
 
@@ -116,7 +117,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     sized = argparse.ArgumentParser(add_help=False)
     sized.add_argument(
-        "--size", type=int, help="crop to the centre square and area-resample to SIZE x SIZE"
+        "--size", type=int, help="crop to the centre square and resample to SIZE x SIZE"
+    )
+    sized.add_argument(
+        "--resample",
+        choices=list(RESAMPLERS),
+        default="area",
+        help="how, with --size: means of areas, or bilinearly with antialias as the paper did",
     )
     _add_fit(commands, [limit, sized, forced])
     _add_decode(commands, [forced])

@@ -117,6 +117,7 @@ def fit_command(
     num_bits: int | None,
     max_pixels: int,
     page: int | None,
+    resample: str,
     force: bool,
     max_iterations: int | None,
     max_seconds: float | None,
@@ -131,7 +132,7 @@ def fit_command(
 
     budget = Budget(max_iterations, max_seconds)
     check_output(output, [embedded_path(signal)], force)
-    source = _load(signal, size, num_bits, max_pixels, page)
+    source = _load(signal, size, num_bits, max_pixels, page, resample)
     fields = Architecture.__dataclass_fields__
     architecture = Architecture(**{name: options.pop(name) for name in fields if name in options})
     parts = Path(f"{output}.parts")
@@ -170,13 +171,14 @@ def _load(
     num_bits: int | None = None,
     max_pixels: int | None = None,
     page: int | None = None,
+    resample: str = "area",
 ) -> Signal:
     """The picture or sound of a file, an embedded name or a pipe; see `load_signal`."""
     path = embedded_path(signal)
     limit = {} if max_pixels is None else {"max_pixels": max_pixels}
     with as_file(path) as file:
         source = signal if file == path else file
-        return load_signal(source, size, num_bits, page=page, **limit)
+        return load_signal(source, size, num_bits, page=page, resample=resample, **limit)
 
 
 def _save(fit: "Fit", output: Path, force: bool) -> None:
@@ -301,13 +303,18 @@ def _facts_to_compare(
 
 
 def verify_command(
-    network: Path, signal: str, size: int | None, max_pixels: int, page: int | None
+    network: Path,
+    signal: str,
+    size: int | None,
+    max_pixels: int,
+    page: int | None,
+    resample: str,
 ) -> int:
     """Compare a saved network with the signal: every sample, the shape, depth, rate and subtype."""
     from lossless_inr_lite.storage.saved import read_model
 
     model, _ = read_model(network)
-    source = _load(signal, size, max_pixels=max_pixels, page=page)
+    source = _load(signal, size, max_pixels=max_pixels, page=page, resample=resample)
     ours, theirs, unsaid = _facts_to_compare(model.spec, source)
     for what in ours:
         if ours[what] != theirs[what]:

@@ -21,8 +21,10 @@ from lossless_inr_lite.companion.chapters import c11_bit_spectral_bias as bit_sp
 from lossless_inr_lite.companion.chapters.c05_baselines import METHODS, OURS
 from lossless_inr_lite.companion.chapters.c10_bit_bias.study import METHODS as METHODS_OF_BIAS
 from lossless_inr_lite.companion.chapters.c12_audio import study as sound_study
+from lossless_inr_lite.companion.claims import ANSWERS, VERDICTS
 from lossless_inr_lite.companion.parameters import Vocabulary, check_parameters
 from lossless_inr_lite.companion.paths import NOTEBOOKS, PARAMS
+from lossless_inr_lite.companion.rejudge import verdicts_of
 from lossless_inr_lite.expansion import methods as bit_depth
 from lossless_inr_lite.signals.image_files import write_image
 
@@ -158,7 +160,10 @@ def test_records_say_what_ran_and_where(smoke, name):
     assert (record["schema_version"], record["experiment"], record["profile"]) == (1, name, "smoke")
     assert record["environment"]["versions"]["torch"]
     assert record["verdicts"]
-    assert {v["verdict"] for v in record["verdicts"]} <= {"reproduced", "deviates", "not attempted"}
+    for said in record["verdicts"]:
+        assert said["verdict"] in (VERDICTS if said["row"] else ANSWERS)
+    again = [vars(said) for said in verdicts_of(record)]
+    assert json.loads(json.dumps(again)) == record["verdicts"]
 
 
 @of_chapter("01_bit_planes")
@@ -227,9 +232,7 @@ def test_baselines_chapter_has_a_row_for_every_method(smoke, name):
         assert fit["lossless"] is (fit["wrong_bits"] == 0)
         assert fit["reference"] or fit["checkpoints"]
     assert record["facts"]["sweep"].keys() == {OURS, *METHODS}
-    assert {v["row"] for v in record["verdicts"]} >= {
-        f"table1/Kodak/{m}" for m in ("ours", *METHODS)
-    }
+    assert "rate-best-8-bits-the-method-ends-at-ber-0" in {v["id"] for v in record["verdicts"]}
     assert (folder / "all_methods.mp4").stat().st_size > 1000
 
 
@@ -252,7 +255,7 @@ def test_study_chapters_keep_every_fit(smoke, name, methods):
 def test_bit_bias_chapter_measures_every_method(smoke, name):
     _, record = smoke(name)
     assert record["facts"]["bias"].keys() == set(METHODS_OF_BIAS)
-    assert {v["row"] for v in record["verdicts"] if v["row"]} == {"fig6", "fig7"}
+    assert {v["row"] for v in record["verdicts"] if v["row"]} == {"fig6", "fig5"}
 
 
 @of_chapter("11_bit_spectral_bias")
@@ -342,13 +345,14 @@ def test_compression_chapter_counts_every_byte(smoke, name):
 def test_theory_chapter_stores_the_picture_exactly(smoke, name):
     folder, record = smoke(name)
     assert len(list(folder.glob("stored_*.safetensors"))) == 16
-    assert {v["row"] for v in record["verdicts"]} >= {"eq6-n8-d5", "limitation", "eq6-order"}
+    assert {v["row"] for v in record["verdicts"]} >= {"eq6-n8-d5", "limitation"}
     assert all(
         row["wrong_float32"] == row["wrong_float64"] == 0 for row in record["facts"]["stored"]
     )
-    assert all(
-        v["verdict"] == "reproduced" for v in record["verdicts"] if v["item"] == "our question"
-    )
+    own = {v["id"]: v["verdict"] for v in record["verdicts"] if v["item"] == "our question"}
+    # One or two pictures decide nothing about pictures.
+    assert own.pop("order-of-the-bounds-with-their-constants") == "undecided"
+    assert set(own.values()) == {"holds"}
 
 
 def test_a_users_own_picture(tmp_path, rng):

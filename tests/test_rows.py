@@ -136,7 +136,15 @@ def test_a_row_is_made_once(tmp_path):
     assert cache.row(KEY, make) == first
     assert first["value"] == 7
     assert len(made) == 1
-    assert first["made"].keys() == {"seconds", "commit", "device", "date", "source"}
+    assert first["made"].keys() == {
+        "seconds",
+        "commit",
+        "device",
+        "date",
+        "source",
+        "code",
+        "load_average",
+    }
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 import tifffile
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -24,6 +25,7 @@ from lossless_inr_lite.signals.bits import sample_dtype
 from lossless_inr_lite.signals.formats.png import png_bytes
 from lossless_inr_lite.signals.image_files import check_image_output
 from lossless_inr_lite.signals.metrics import ssim
+from lossless_inr_lite.signals.resampling import bilinear_resample
 
 
 def random_picture(rng, num_bits, channels, height=5, width=7):
@@ -450,3 +452,31 @@ def test_a_picture_that_the_format_cannot_hold_is_an_error(tmp_path, rng):
     with pytest.raises(InputError, match="cannot hold 2 channels"):
         write_image(tmp_path / "p.pgm", random_picture(rng, 8, 2), 8)
     assert list(tmp_path.iterdir()) == []
+
+
+# The paper's way of resampling -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("length", "size"), [(64, 16), (50, 21), (33, 32), (16, 16)])
+def test_bilinear_is_the_antialiased_interpolation_of_image_libraries(rng, length, size):
+    """Beside torch's, in float64: the same numbers, but for halves that round either way."""
+    samples = rng.integers(0, 65536, (length, length, 3)).astype(np.uint16)
+    ours = bilinear_resample(samples, size)
+    planes = torch.from_numpy(samples.astype(np.float64)).permute(2, 0, 1)[None]
+    theirs = torch.nn.functional.interpolate(
+        planes, (size, size), mode="bilinear", antialias=True, align_corners=False
+    )[0].permute(1, 2, 0)
+    assert (np.abs(ours - theirs.numpy()) <= 0.5 + 1e-6).all()
+    assert ours.dtype == samples.dtype
+    assert np.array_equal(bilinear_resample(np.full_like(samples, 7), size), ours * 0 + 7)
+
+
+def test_a_picture_is_loaded_either_way_and_no_other():
+    area = lil.load_image("astronaut", size=32)
+    bilinear = lil.load_image("astronaut", size=32, resample="bilinear")
+    assert np.array_equal(
+        lil.load_signal("astronaut", 32, resample="bilinear").samples, bilinear.samples
+    )
+    assert 0.5 < np.mean(area.samples != bilinear.samples) < 1
+    with pytest.raises(InputError, match="resample"):
+        lil.load_image("astronaut", size=32, resample="cubic")

@@ -156,9 +156,9 @@ def test_a_picture_is_read_once_until_its_file_changes(tmp_path, monkeypatch):
     read = []
     real = case_module.load_signal
 
-    def counted(name, size=None):
+    def counted(name, **options):
         read.append(name)
-        return real(name, size=size)
+        return real(name, **options)
 
     monkeypatch.setattr(case_module, "load_signal", counted)
     case = SMALL.varied(method="a", signal=str(path), max_iterations=2)

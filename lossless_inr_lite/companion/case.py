@@ -39,6 +39,8 @@ class Case:
 
     `planes` puts other planes in the place of the picture's own: plane i of what is fitted is plane
     ``planes[i]`` of the picture.
+
+    `resample` is how a picture comes to its size, as in `load_image`.
     """
 
     method: str
@@ -52,6 +54,7 @@ class Case:
     stops: Mapping[str, float] = field(default_factory=dict)
     patience: float = math.inf
     planes: Sequence[int] = ()
+    resample: str = "area"
 
     def varied(self, **changes: Any) -> "Case":
         """The same case with other values; fields of its architecture and budget go by name too.
@@ -97,23 +100,28 @@ class Case:
         return RowKey(self.label, self.facts, _sha256(*self._source))
 
     @property
-    def _source(self) -> tuple[str, int | None, tuple[int, ...], tuple[int, int]]:
-        """What decides the signal: its name, size and planes, and the state of its file."""
+    def _source(self) -> tuple[str, int | None, tuple[int, ...], str, tuple[int, int]]:
+        """What decides the signal: name, size, planes, resampling, and the state of its file."""
         state = embedded_path(self.signal).stat()
-        return self.signal, self.size, tuple(self.planes), (state.st_mtime_ns, state.st_size)
+        of_file = (state.st_mtime_ns, state.st_size)
+        return self.signal, self.size, tuple(self.planes), self.resample, of_file
 
 
 @lru_cache(maxsize=PICTURES_IN_MEMORY)
-def _load(name: str, size: int | None, planes: tuple[int, ...], _state: tuple[int, int]) -> Signal:
-    signal = load_signal(name, size=size)
+def _load(
+    name: str, size: int | None, planes: tuple[int, ...], resample: str, _state: tuple[int, int]
+) -> Signal:
+    signal = load_signal(name, size=size, resample=resample)
     if not planes:
         return signal
     return signal.spec.signal(rearrange_planes(signal.words, signal.num_bits, planes))
 
 
 @cache
-def _sha256(name: str, size: int | None, planes: tuple[int, ...], state: tuple[int, int]) -> str:
-    return _load(name, size, planes, state).sha256
+def _sha256(
+    name: str, size: int | None, planes: tuple[int, ...], resample: str, state: tuple[int, int]
+) -> str:
+    return _load(name, size, planes, resample, state).sha256
 
 
 def spread(

@@ -11,11 +11,20 @@ from typing import Any
 from IPython.display import Markdown
 
 from lossless_inr_lite.companion.claims import Verdict, verdict_ids
+from lossless_inr_lite.companion.fingerprint import code_hash
 from lossless_inr_lite.companion.locks import RUN, FolderLock
 from lossless_inr_lite.companion.parameters import check_parameters, parameter_comments
-from lossless_inr_lite.companion.paths import run_folder
+from lossless_inr_lite.companion.paths import git_commit, run_folder
 from lossless_inr_lite.companion.records import SCHEMA_VERSION, environment, peak_memory
-from lossless_inr_lite.companion.rows import Origin, Row, fit_record, forget_origins, origins
+from lossless_inr_lite.companion.rows import (
+    Origin,
+    Row,
+    fit_record,
+    forget_origins,
+    load_average,
+    origins,
+    sources_of,
+)
 from lossless_inr_lite.companion.tables import table
 from lossless_inr_lite.errors import InputError
 from lossless_inr_lite.files import check_writable, write_json
@@ -57,8 +66,15 @@ class Chapter:
         return table(("Parameter", "Value", "Meaning"), rows)
 
     def add_fit(self, label: str, fit: Fit, signal: Signal) -> None:
-        """Keep the record of a fit under `label`."""
-        self.fits[label] = fit_record(fit, signal)
+        """Keep the record of a fit under `label`, with what made it."""
+        made = {
+            "seconds": fit.history.last.seconds,
+            "commit": git_commit(),
+            "device": fit.device,
+            "code": code_hash((type(fit).__module__,)),
+            "load_average": load_average(),
+        }
+        self.fits[label] = {**fit_record(fit, signal), "made": made}
         self.device = fit.device
 
     def add_rows(self, rows: Mapping[str, Row], prefix: str = "") -> None:
@@ -111,6 +127,7 @@ class Chapter:
             "seconds": seconds + kept_seconds,
             "seconds_this_run": seconds,
             "row_sources": _sources(used),
+            "made_by": sources_of(self.fits.values()),
             "peak_memory_bytes": memory,
             "fits": self.fits,
             "facts": self.facts,

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from lossless_inr_lite.companion.plan import PLAN, read_plan
-from lossless_inr_lite.companion.rows import row_name
+from lossless_inr_lite.companion.rows import row_name, sources_of
 from lossless_inr_lite.errors import InputError, counted, importing
 from lossless_inr_lite.files import check_writable, read_bytes, replacing, write_json
 
@@ -107,6 +107,8 @@ def collect(folders: Sequence[Path], output: Path, parquet: bool = False) -> lis
     for one in tables:
         content = {
             "table": one.table,
+            "made_by": sources_of(one.rows),
+            "seconds": sum(row["made"]["seconds"] for row in one.rows),
             "planned": one.planned,
             "missing": one.missing,
             "rows": one.rows,

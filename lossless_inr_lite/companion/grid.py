@@ -6,7 +6,7 @@ anything starts.
 
 import fnmatch
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -38,10 +38,14 @@ class Grid(BaseModel):
     signals: names of pictures, as `load_image` takes them. A name with "*" or "?" stands for all
         pictures below the folder LOSSLESS_INR_DATA with such names.
     tables: the paper's tables, of 1, 3 and 8.
+    resample: how pictures come to their size, "area" or the paper's "bilinear".
     size, hidden_features: side of a picture in pixels, and width of its networks.
     seeds: every fit is made with seeds 0 to seeds - 1.
     learning_rates: of Adam; the paper has 1e-4.
     methods: only these rows of the tables; empty for all.
+    tuned_on, tuning_rates: pictures that are not judged, and the rates that every method is fitted
+        at on them, to the end that it is judged at. Then the grid's pictures are also fitted at the
+        best rate of each method: the fewest wrong bits, and of equals the fewest iterations.
     equal_samples: also the baselines of Table 1 until they have seen the method's samples.
     max_iterations: a limit to every fit below the paper's own, for trials.
     threads, memory_mb, minutes, gpus: what one job asks for; memory and minutes grow when it is
@@ -55,10 +59,13 @@ class Grid(BaseModel):
     tables: Annotated[list[Table], Field(min_length=1)]
     size: Annotated[int, Field(ge=4, le=8192)]
     hidden_features: Annotated[int, Field(ge=1, le=65536)]
+    resample: Literal["area", "bilinear"] = "area"
     seeds: Annotated[int, Field(ge=1, le=100)] = 1
     learning_rates: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=1)] = [
         PAPER_RATE
     ]
+    tuned_on: list[str] = []
+    tuning_rates: list[Annotated[float, Field(gt=0, le=1)]] = []
     methods: list[str] = []
     equal_samples: bool = False
     max_iterations: Annotated[int, Field(ge=1)] | None = None
@@ -100,7 +107,7 @@ def jobs_of(grid: Grid, rows: Path) -> list[Job]:
     """All jobs of a grid, those of the first picture first.
 
     Baselines at equal samples are among them where the method's own row lies in `rows` already:
-    they need its iterations.
+    they need its iterations. So are fits at best rates where all rows of the tuning are there.
 
     Raises InputError when a picture is missing or cannot be read at the grid's size, two have the
     same name, or a method is none of the tables'.
@@ -111,13 +118,68 @@ def jobs_of(grid: Grid, rows: Path) -> list[Job]:
         for rate in grid.learning_rates:
             for name in names:
                 case = template(name, grid.size, grid.hidden_features, seed)
-                jobs += _jobs_of(grid, case.varied(learning_rate=rate), rows)
+                jobs += _jobs_of(
+                    grid, case.varied(learning_rate=rate, resample=grid.resample), rows
+                )
+    jobs += _tuned(grid, names, rows)
     if grid.methods:
         allowed = sorted({job.case.method for job in jobs})
         for method in grid.methods:
             check_choice("method of the grid", method, allowed)
         jobs = [job for job in jobs if job.case.method in grid.methods]
     return jobs
+
+
+def _tuned(grid: Grid, names: Sequence[str], rows: Path) -> list[Job]:
+    """The fits of the tuning, and those of the grid's pictures at the best rates once these end."""
+    others = _pictures(grid.tuned_on)
+    judged = {Path(name).stem for name in names}
+    for name in others:
+        if Path(name).stem in judged:
+            raise InputError(f"the grid judges {name} and tunes on it too: take another picture")
+    plain = grid.model_copy(update={"equal_samples": False})
+    tuning = []
+    for name in others:
+        case = template(name, grid.size, grid.hidden_features)
+        for rate in grid.tuning_rates:
+            tuning += _jobs_of(plain, case.varied(learning_rate=rate, resample=grid.resample), rows)
+    best = _best_rates(tuning, rows)
+    found = []
+    for seed in range(grid.seeds):
+        for name in names:
+            case = template(name, grid.size, grid.hidden_features, seed)
+            case = case.varied(resample=grid.resample)
+            for job in _jobs_of(plain, case, rows):
+                rate = best.get((job.table, job.case.method))
+                if rate is not None and rate not in grid.learning_rates:
+                    varied = job.case.varied(learning_rate=rate)
+                    found.append(Job(job.table, varied, job.expected_iterations))
+    return tuning + found
+
+
+def _best_rates(tuning: Sequence[Job], rows: Path) -> dict[tuple[str, str], float]:
+    """The best rate by table and method; nothing while a row of the tuning is missing."""
+    cache = rows_in(rows)
+    scores: dict[tuple[str, str], dict[float, list[tuple[float, int]]]] = {}
+    for job in tuning:
+        row = cache.read(job.key)
+        if row is None:
+            return {}
+        of_method = scores.setdefault((job.table, job.case.method), {})
+        score = row["metrics"]["ber"], row["iterations"]
+        of_method.setdefault(job.case.learning_rate, []).append(score)
+    return {method: _least(by_rate) for method, by_rate in scores.items()}
+
+
+def _least(by_rate: Mapping[float, Sequence[tuple[float, int]]]) -> float:
+    """The rate with the smallest sum of errors, and of equals the fewest iterations."""
+
+    def score(rate: float) -> tuple[float, int]:
+        errors = [error for error, _ in by_rate[rate]]
+        iterations = [count for _, count in by_rate[rate]]
+        return sum(errors), sum(iterations)
+
+    return min(by_rate, key=score)
 
 
 def _jobs_of(grid: Grid, case: Case, rows: Path) -> list[Job]:

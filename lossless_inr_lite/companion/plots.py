@@ -237,19 +237,32 @@ def scaling(rows: Sequence[Row]) -> Figure:
 
 
 def capacity(rows: Sequence[Row]) -> Figure:
-    """Bits per parameter at the smallest lossless width, for every picture and way of asking."""
-    kept = [row for row in rows if row["width"]]
+    """Bits per parameter at the smallest lossless width, for every picture and way of asking.
+
+    A cross at the bottom stands for a picture for which no width was found in time.
+    """
+    kept = list(rows)
     names = [_way_of_asking(row) for row in kept]
     order = list(dict.fromkeys(names))
     figure, axes = panel((8, 3.8))
     for (num_bits, colour), shift in zip(DEPTH_COLOURS.items(), (-0.12, 0.12), strict=True):
         places = []
         bits = []
+        without = []
         for name, row in zip(names, kept, strict=True):
-            if row["num_bits"] == num_bits:
-                places.append(order.index(name) + shift)
+            if row["num_bits"] != num_bits:
+                continue
+            place = order.index(name) + shift
+            if row["width"]:
+                places.append(place)
                 bits.append(row["bits_per_parameter"])
+            else:
+                without.append(place)
         axes.scatter(places, bits, color=colour, label=f"{num_bits} bits")
+        if without:
+            label = f"{num_bits} bits, none found in time"
+            bottom = [0.0] * len(without)
+            axes.scatter(without, bottom, color=colour, marker="x", label=label, clip_on=False)
     axes.axhline(2, color="grey", linestyle="--", linewidth=1)
     axes.set_xticks(range(len(order)), order, fontsize=8)
     axes.set(ylabel="bits per parameter", ylim=(0, None))

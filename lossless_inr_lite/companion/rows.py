@@ -7,9 +7,10 @@ the same signal and the same code.
 import datetime
 import hashlib
 import json
+import os
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -71,7 +72,9 @@ def fit_record(fit: "Fit", signal: Signal) -> dict[str, Any]:
 class Origin:
     """How a row was made: the seconds that it took, at which commit, on which device and day.
 
-    `source` is "fresh" for a row of this process and "kept" for one that was found in a folder.
+    `commit` ends in "+" where the tree had changes. `code` is the hash of all code that decides the
+    row, `load_average` that of the minute in which it ended. `source` is "fresh" for a row of this
+    process and "kept" for one that was found in a folder.
     """
 
     seconds: float
@@ -79,10 +82,31 @@ class Origin:
     device: str
     date: str
     source: str
+    code: str = ""
+    load_average: float | None = None
 
 
 _origins: dict[Path, Origin] = {}
 _missed: set[Path] = set()
+
+
+def load_average() -> float | None:
+    """The mean number of processes that ran or waited in the last minute; None where untold."""
+    try:
+        return os.getloadavg()[0]
+    except (AttributeError, OSError):
+        return None
+
+
+def sources_of(rows: Iterable[Row]) -> dict[str, Any]:
+    """The commits and codes that made these rows, and whether it is one code for all.
+
+    Rows from before this was noted have no "made"; they count as of an unknown code.
+    """
+    made = [row.get("made") or {} for row in rows]
+    commits = sorted({one.get("commit") or "unknown" for one in made})
+    codes = sorted({one.get("code") or "unknown" for one in made})
+    return {"commits": commits, "codes": codes, "one_code": len(codes) < 2}
 
 
 def origins() -> list[Origin]:
@@ -169,6 +193,8 @@ class RowCache:
             "commit": _commit(),
             "device": device,
             "date": datetime.date.today().isoformat(),
+            "code": self.code,
+            "load_average": load_average(),
         }
         content = {"key": self._belongs_to(key), "made": made, "row": dict(row)}
         write_json(self.path(key), content)

@@ -25,6 +25,7 @@ CLOCK_NAMES = {
 }
 COST_FORMS = {"iterations": ",.0f", "flops": ".2e", "samples_seen": ",.0f", "seconds": ".1f"}
 BYTE = 8  # bits
+COMMIT_DIGITS = 9
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Markdown:
@@ -100,6 +101,12 @@ def quality(row: Row, clock: str) -> Mapping[str, Any] | None:
     That is the best weights not beyond the reference's end; of the reference, its end.
     """
     return row["metrics"] if row["reference"] else row["checkpoints"].get(clock)
+
+
+def clocks_of(rows: Iterable[Row]) -> list[str]:
+    """The clocks at which rows were compared; older records have none for FLOPs."""
+    rows = list(rows)
+    return [clock for clock in CLOCK_NAMES if any(row["checkpoints"].get(clock) for row in rows)]
 
 
 def qualities(rows: Iterable[Row], clock: str) -> list[Mapping[str, Any]]:
@@ -276,7 +283,19 @@ def where(record: Mapping[str, Any]) -> Markdown:
     """Machine, threads, date and commit of a committed record."""
     place = record["environment"]
     date = f", {place['date']}" if place.get("date") else ""
+    sources = record.get("made_by", {"one_code": True})
+    mixed = ""
+    if not sources["one_code"]:
+        commits = ", ".join(map(_short_commit, sources["commits"]))
+        mixed = f" Its rows come from different code, of the commits {commits}."
     return Markdown(
         f"*Recorded at profile {record['profile']} on {place['gpu'] or place['processor']}, "
-        f"{place['cores']} cores{date}, commit {(place['git_commit'] or 'unknown')[:9]}.*"
+        f"{place['cores']} cores{date}, commit {_short_commit(place['git_commit'])}.{mixed}*"
     )
+
+
+def _short_commit(commit: str | None) -> str:
+    """The first digits of a commit, and the "+" of a tree with changes."""
+    if not commit:
+        return "unknown"
+    return commit[:COMMIT_DIGITS] + ("+" if commit.endswith("+") else "")

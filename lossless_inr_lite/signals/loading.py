@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from lossless_inr_lite.errors import InputError, as_integer
+from lossless_inr_lite.errors import InputError, as_integer, check_choice
 from lossless_inr_lite.files import portable_name, read_bytes
 from lossless_inr_lite.signals import audio_files, image_files
 from lossless_inr_lite.signals.embedded import embedded_path
 from lossless_inr_lite.signals.meaning import NEEDED, Meaning, left_out
-from lossless_inr_lite.signals.resampling import area_resample, block_means, centre_square
+from lossless_inr_lite.signals.resampling import RESAMPLERS, block_means, resampled
 from lossless_inr_lite.signals.signal import MAX_SAMPLES, Signal
 
 
@@ -17,19 +17,23 @@ def load_image(
     num_bits: int | None = None,
     max_pixels: int = MAX_SAMPLES,
     page: int | None = None,
+    resample: str = "area",
 ) -> Signal:
     """Read a picture (PNG, JPEG, GIF, TIFF, PGM, PPM, DICOM) or the name of an embedded one.
 
-    `size` crops to the centre square and area-resamples it to size x size; without it the samples
-    are the file's own. `num_bits` only asserts the file's depth: it never changes it. `page`
-    chooses one of several pictures in a file, counted from 0.
+    `size` crops to the centre square and resamples it to size x size: by the means of areas
+    ("area"), or as the paper's pictures were, bilinearly with antialias ("bilinear"). Without it
+    the samples are the file's own. `num_bits` only asserts the file's depth: it never changes it.
+    `page` chooses one of several pictures in a file, counted from 0.
 
     Raises InputError for a file that is missing, broken, not a picture, larger than `max_pixels`,
-    smaller than `size`, of another depth, or of several pictures when `page` is None.
+    smaller than `size`, of another depth, or of several pictures when `page` is None, and for an
+    unknown way of resampling.
     """
     path = embedded_path(source)
     _check_limits(num_bits, max_pixels, page)
-    return _picture(source, path, read_bytes(path), size, num_bits, max_pixels, page)
+    check_choice("resample", resample, list(RESAMPLERS))
+    return _picture(source, path, read_bytes(path), size, num_bits, max_pixels, page, resample)
 
 
 def _picture(
@@ -40,6 +44,7 @@ def _picture(
     num_bits: int | None,
     max_pixels: int,
     page: int | None,
+    resample: str,
 ) -> Signal:
     """The picture in the bytes of the file at `path`; see `load_image`."""
     if size is not None:
@@ -50,7 +55,7 @@ def _picture(
     if samples.ndim == 2:
         samples = samples[..., None]
     if size is not None:
-        samples = area_resample(centre_square(samples), size)
+        samples = resampled(samples, size, resample)
     return Signal(
         samples,
         picture.num_bits,
@@ -118,6 +123,7 @@ def load_signal(
     num_bits: int | None = None,
     max_pixels: int = MAX_SAMPLES,
     page: int | None = None,
+    resample: str = "area",
 ) -> Signal:
     """`load_audio` for a file that begins like sound, `load_image` for everything else.
 
@@ -126,9 +132,10 @@ def load_signal(
     """
     path = embedded_path(source)
     _check_limits(num_bits, max_pixels, page)
+    check_choice("resample", resample, list(RESAMPLERS))
     data = read_bytes(path)
     if not _is_sound(path, data):
-        return _picture(source, path, data, size, num_bits, max_pixels, page)
+        return _picture(source, path, data, size, num_bits, max_pixels, page, resample)
     if size is not None:
         raise InputError(f"size is for pictures, and {Path(source).name} is sound: leave size out")
     if page is not None:

@@ -449,7 +449,7 @@ def _judge_truth(heard: _Heard, heads: Sequence[Row]) -> Verdict:
         rates = {str(place): [rate] for place, rate in enumerate(heard.rates["truth"])}
         statement = Range(rates, high=READ)
     names = [row["signal"]["name"] for row in heads]
-    evidence = of_signals(names, "LibriSpeech", count=count)
+    evidence = replace(of_signals(names, "LibriSpeech", count=count), fits=count)
     return judge("table9/groundtruth", ours, f"error rate below {READ}", statement, evidence)
 
 
