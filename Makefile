@@ -87,6 +87,7 @@ tables: $(READY) $(ENGINE)
 evidence: $(READY) $(ENGINE)
 	$(BIN)/python workflow/tables.py --profile evidence --tables "$(TABLES)" --signals "$(SIGNALS)" \
 		--cores $(CORES) -- $(ENGINE_OPTIONS)
+	$(BIN)/python -m lossless_inr_lite.companion.evidence_record _build/tables/evidence
 
 evidence-budget: $(READY)
 	$(BIN)/python workflow/tables.py --profile evidence --tables "$(TABLES)" \

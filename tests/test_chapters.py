@@ -297,7 +297,6 @@ def test_ternary_chapter_certifies_its_file(smoke, name):
         "fig10",
         "fig10-sine",
         "table4/ours",
-        "table4/SIREN",
     }
 
 

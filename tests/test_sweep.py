@@ -9,13 +9,18 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from stub_rows import on_pictures
 
-from lossless_inr_lite.companion import paper_tables, sweep
-from lossless_inr_lite.companion.jobs import missing_jobs
+import lossless_inr_lite as lil
+from lossless_inr_lite.companion import evidence_record, paper_tables, sweep
+from lossless_inr_lite.companion.claims import paper_claims
+from lossless_inr_lite.companion.grid import Grid, jobs_of
+from lossless_inr_lite.companion.jobs import missing_jobs, rows_in
 from lossless_inr_lite.companion.paper_tables import OURS, stages, table1, table3, template
 from lossless_inr_lite.companion.paths import ROOT
 from lossless_inr_lite.signals import write_image
 
+CLAIMS = {claim.id for claim in paper_claims()}
 SCRIPT = ROOT / "workflow" / "gpu_tables.py"
 
 
@@ -171,3 +176,71 @@ def test_bad_input_is_one_sentence(tmp_path, capsys, script, change, message):
     base = ("--signals", str(tmp_path), "--output", str(tmp_path / "rows"), "--minutes", "1")
     assert script.main([*base, *change]) == 2
     assert message in capsys.readouterr().err
+
+
+# The evidence ------------------------------------------------------------------------------------
+
+
+def sweep_row(table, method, iterations, lossless=True, ber=0.0, rate=1e-4):
+    return {
+        "table": table,
+        "method": method,
+        "learning_rate": rate,
+        "signal": {"name": "p", "sha256": "p", "num_bits": 8, "shape": [8, 8, 3]},
+        "model": {"hidden_features": 8},
+        "stopped": "lossless" if lossless else "max_iterations",
+        "lossless": lossless,
+        "iterations": iterations,
+        "samples_seen": 64 * iterations,
+        "seconds": 1.0,
+        "metrics": {"ber": ber, "psnr": None},
+        "ber_planes": [ber] * 8,
+        "history": [{"iteration": iterations, "seconds": 1.0, "ber_planes": [ber] * 8}],
+        "made": {"seconds": 1.0, "commit": "a", "code": "1"},
+    }
+
+
+def test_rows_of_a_sweep_decide_the_tables():
+    printed = {"Tanh+PE": 0.4, "ReLU+PE": 0.3, "WIRE": 0.2, "Gauss": 0.15, "SIREN": 0.1}
+    rows = [sweep_row("1", "bit-planes", 700)]
+    for name, ber in (printed | {"FINER": 0.05}).items():
+        rows.append(sweep_row("1", name, 1000, False, ber))
+        rows.append(sweep_row("1", f"{name}, equal samples", 5600))
+    for bits, iterations in ((1, 1200), (2, 1300), (4, 3800)):
+        rows.append(sweep_row("3", f"n = {bits}", iterations))
+    rows.append(sweep_row("3", "n = 8", 6000))
+    rows.append(sweep_row("8", "(h, w, i, c)", 1400))
+    fits = {str(i): row for i, row in enumerate(on_pictures(rows))}
+    said = {one.id: one.verdict for one in evidence_record.verdicts({"fits": fits})}
+    papers = {name: word for name, word in said.items() if name in CLAIMS}
+    assert papers.pop("fig5") == "not attempted"
+    assert set(papers.values()) == {"reproduced"}
+    assert papers.keys() >= {"table1/Kodak/order", "table3/SIREN/8", "fig8", "table8/hwic"}
+    assert said["rate-paper-8-bits-no-baseline-is-lossless-after-as-many-samples-seen"] == (
+        "does not hold"
+    )
+
+
+def test_best_rates_are_found_on_pictures_that_are_not_judged(tmp_path):
+    grid = Grid(
+        signals=["astronaut"],
+        tables=["8"],
+        size=8,
+        hidden_features=8,
+        tuned_on=["coffee"],
+        tuning_rates=[1e-4, 1e-3],
+        max_iterations=2,
+    )
+    jobs = jobs_of(grid, tmp_path)
+    assert [(job.case.signal, job.case.learning_rate) for job in jobs] == [
+        ("astronaut", 1e-4),
+        ("coffee", 1e-4),
+        ("coffee", 1e-3),
+    ]
+    for job, ber in zip(jobs[1:], (0.4, 0.1), strict=True):
+        row = {"metrics": {"ber": ber}, "iterations": 2}
+        rows_in(tmp_path).write(job.key, row, 1.0)
+    added = jobs_of(grid, tmp_path)[3:]
+    assert [(job.case.signal, job.case.learning_rate) for job in added] == [("astronaut", 1e-3)]
+    with pytest.raises(lil.InputError, match="judges coffee and tunes on it"):
+        jobs_of(grid.model_copy(update={"signals": ["coffee"]}), tmp_path)

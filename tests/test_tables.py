@@ -262,7 +262,10 @@ def script():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--profile", "huge"], "unknown profile 'huge': allowed are cpu, lite, paper, smoke"),
+        (
+            ["--profile", "huge"],
+            "unknown profile 'huge': allowed are cpu, evidence, lite, paper, smoke",
+        ),
         (["--profile", "smoke", "--tables", "1 4"], "unknown table of the grid '4'"),
         (["--profile", "smoke", "--cores", "0"], "cores is 0"),
         (["--grid", "nowhere.yaml"], "cannot read nowhere.yaml"),

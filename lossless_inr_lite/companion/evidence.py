@@ -161,7 +161,7 @@ def of_rows(
         pixels=min((_positions(row["signal"]) for row in rows), default=0),
         width=min(widths, default=0),
         settings=settings,
-        seconds=sum(_seconds(row) for row in rows),
+        seconds=math.fsum(_seconds(row) for row in rows),
         methods=len({row.get("method", "") for row in rows}) or 1,
     )
 

@@ -34,6 +34,8 @@ from lossless_inr_lite.companion.chapters.c14_bit_depth_expansion import figures
 from lossless_inr_lite.companion.chapters.c14_bit_depth_expansion.study import Extrapolated
 from lossless_inr_lite.companion.chapters.c15_lossless_compression import figures as compression
 from lossless_inr_lite.companion.claims import Verdict, committed_records
+from lossless_inr_lite.companion.evidence_record import EXPERIMENT
+from lossless_inr_lite.companion.evidence_record import verdicts as sweep_verdicts
 from lossless_inr_lite.companion.paths import RESULTS
 from lossless_inr_lite.companion.rows import Row
 from lossless_inr_lite.companion.tables import in_order
@@ -164,6 +166,7 @@ CHAPTERS: Mapping[str, Callable[[Record], list[Verdict]]] = {
     "13_ternary": _ternary,
     "14_bit_depth_expansion": _expansion,
     "15_lossless_compression": _compression,
+    EXPERIMENT: sweep_verdicts,
     "paper_recipe": lambda record: image_fitting.verdicts(record["fits"]),
 }
 """How the verdicts follow from the records of each chapter, and of the paper's recipe on Kodak."""

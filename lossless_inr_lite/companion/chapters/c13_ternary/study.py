@@ -321,12 +321,18 @@ def _with_unit(text: str) -> float:
 def verdicts(rows: Sequence[Row]) -> list[Verdict]:
     """Table 4 and the claims about files, judged on every row that was fitted."""
     networks = papers_networks()
+    rows = _sorted(rows)
     return [
         _judge_lossless(rows),
         _judge_bytes(networks),
         _judge_files(rows),
         *_judge_bit_operations(networks),
     ]
+
+
+def _sorted(rows: Sequence[Row]) -> list[Row]:
+    """By picture and network: a record keeps no other order of its groups."""
+    return sorted(rows, key=lambda row: (row["signal"]["name"], row.get("method", "")))
 
 
 def _judge_lossless(rows: Sequence[Row]) -> Verdict:
@@ -412,7 +418,7 @@ def _judge_bit_operations(networks: Mapping[str, PapersNetwork]) -> list[Verdict
 def precision_verdicts(rows: Sequence[Mapping[str, Any]], ternary: Sequence[Row]) -> list[Verdict]:
     """Fig. 10, judged on the rows of the precision study and on those of ternary networks."""
     return [
-        _judge_precision(rows, ternary),
+        _judge_precision(rows, _sorted(ternary)),
         _judge_collapse(rows),
         _judge_freezing(rows),
     ]

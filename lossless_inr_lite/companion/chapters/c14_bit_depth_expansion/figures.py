@@ -439,7 +439,7 @@ def _discrepancies(rows: Sequence[Row]) -> list[Verdict]:
 
 def _coins(extrapolated: Mapping[str, Extrapolated]) -> list[Verdict]:
     """Where every known bit is right: are the extrapolated ones better than coins?"""
-    known = {name: one for name, one in extrapolated.items() if one.wrong_known_bits == 0}
+    known = {name: one for name, one in sorted(extrapolated.items()) if not one.wrong_known_bits}
     errors = [one.lost_ber for one in known.values()]
     listed = ", ".join(f"{error:.3f}" for error in errors)
     values: dict[str, list[float]] = {}
