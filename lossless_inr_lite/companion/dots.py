@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lossless_inr_lite.companion.plots import COSTS, frame, plain_ticks
+from lossless_inr_lite.companion.plots import frame, plain_ticks
 from lossless_inr_lite.companion.rows import Row
 from lossless_inr_lite.companion.statistics import interval
-from lossless_inr_lite.companion.tables import by_method, qualities
+from lossless_inr_lite.companion.tables import CLOCK_NAMES, by_method, clocks_of, qualities
 
 LINE = 0.34  # inches of height a method
 MARGIN = 1.1  # inches above and below the lines
@@ -28,12 +28,14 @@ ARRIVAL_COSTS = {
 }
 
 
-def quality_dots(rows: Iterable[Row], clocks: Sequence[str] = tuple(COSTS)) -> Figure:
+def quality_dots(rows: Iterable[Row]) -> Figure:
     """Bit error rates at equal cost: a panel a clock, a line a method, a dot a fit.
 
     Green dots at the left edge are fits without a wrong bit. A method that did not reach the moment
     says so.
     """
+    rows = list(rows)
+    clocks = clocks_of(rows)
     methods = by_method(rows)
     figure, grid = frame(1, len(clocks), _size(len(methods)), sharey=True, sharex=True)
     errors = {
@@ -48,7 +50,7 @@ def quality_dots(rows: Iterable[Row], clocks: Sequence[str] = tuple(COSTS)) -> F
     exact_at = min(positive, default=1e-3) / 10**EXACT_SHARE
     for axes, clock in zip(grid[0], clocks, strict=True):
         _quality_panel(axes, errors[clock], exact_at)
-        axes.set_title(f"equal {COSTS[clock]}", fontsize=10)
+        axes.set_title(f"equal {CLOCK_NAMES[clock]}", fontsize=10)
         axes.set_xlabel("bit error rate")
     return figure
 
