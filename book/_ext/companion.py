@@ -160,8 +160,7 @@ class ResultsDirective(SphinxDirective):
         for row in every:
             groups.setdefault(group_of(row.claim.item), []).append(row)
         kinds = {
-            title: [row for row in every if row.claim.kind == kind]
-            for kind, title in KINDS.items()
+            title: [row for row in every if row.claim.kind == kind] for kind, title in KINDS.items()
         }
         by_kind = [(name, *count(rows, VERDICTS)) for name, rows in kinds.items()]
         parts = self.table("counts", ("", *VERDICTS, "in all"), by_kind)
