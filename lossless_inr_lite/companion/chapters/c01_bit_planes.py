@@ -35,7 +35,7 @@ def stretched(signal: Signal, num_bits: int) -> Signal:
 def verdicts(
     recombined: Mapping[str, bool], below: Mapping[int, float], above: Mapping[int, float]
 ) -> list[Verdict]:
-    """Equations 3 and 7.
+    """Equations 3, 5 and 7.
 
     `recombined` tells for each picture, by its name, whether its planes add up to it. `below` and
     `above` are the `surviving_levels` of each depth in bits for errors just below and just above
@@ -56,6 +56,13 @@ def verdicts(
             "eq3",
             "0 levels change" if forgiven else "some change",
             "none",
+            Exact(forgiven),
+            arithmetic(len(below), f"all levels of {_listed(below)} bits"),
+        ),
+        judge(
+            "eq5",
+            "equal" if forgiven else "different",
+            "none, for every level at once",
             Exact(forgiven),
             arithmetic(len(below), f"all levels of {_listed(below)} bits"),
         ),

@@ -197,6 +197,9 @@ def seconds_curve(fits: Mapping[int, Fit], positions: int) -> Figure:
 
 # The parts of the ratio --------------------------------------------------------------------------
 
+WHOLE_FROM = 100
+"""Factors from here on are shown as whole numbers."""
+
 PARTS = {
     "its rate": ("paper", "best rate"),
     "the recipe": ("best rate", "recipe"),
@@ -252,7 +255,9 @@ def parts_text(parts: Mapping[str, Mapping[str, float | None]]) -> str:
 
 
 def _times(factor: float | None) -> str:
-    return "not lossless" if factor is None else f"{factor:,.3g}"
+    if factor is None:
+        return "not lossless"
+    return f"{factor:,.0f}" if factor >= WHOLE_FROM else f"{factor:.3g}"
 
 
 def parts_table(record: Mapping[str, Any]) -> Markdown:
