@@ -26,11 +26,12 @@ TO ?=
 COVERAGE := 88
 
 .PHONY: help book test lint run check-gpu bench bench-seeds bench-sound bench-ternary records clean \
-	bench-depth conformance fuzz data tables evidence evidence-budget
+	bench-depth conformance fuzz data tables test-pages evidence evidence-budget
 
 help:
 	@echo "make book [PROFILE=lite]          build the HTML book at _build/html/index.html"
 	@echo "make test                         run the tests"
+	@echo "make test-pages                   the built pages in a real browser (Chromium)"
 	@echo "make run PROFILE=... [NOTEBOOKS=] [JOBS=2] [SHARD=1/4] [RETRIES=1]"
 	@echo "                                  run notebooks through papermill into _build/runs/PROFILE"
 	@echo "make tables PROFILE=cpu|paper [TABLES='1 3'] [CORES=2] the paper's tables as a sweep that goes on"
@@ -69,6 +70,10 @@ $(ENGINE): workflow/requirements.txt
 test: $(READY) $(ENGINE)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=
 	$(BIN)/coverage report --fail-under=$(COVERAGE) --format=total
+
+# After `make book`; a Chromium is needed, without one the tests are skipped.
+test-pages: $(READY)
+	$(BIN)/python -m pytest tests/pages -n 2
 
 lint: $(READY)
 	$(BIN)/ruff check .

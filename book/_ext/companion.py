@@ -53,6 +53,7 @@ HASHED = (
 NOT_HASHED = {"__pycache__"}  # what Python makes of the package's files
 MATHJAX_FILES = ("tex-chtml.js", "output/chtml/fonts/woff-v2/*.woff")
 LITE = "lite"
+THEBE = "thebe"
 
 
 def sources_hash(root: Path = ROOT) -> str:
@@ -117,6 +118,17 @@ def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
             copy = target / path.relative_to(origin)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
+
+
+def leave_out_thebe(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Leave Thebe's scripts out of a page: it runs no code, and they declare one name twice."""
+    context["script_files"] = [
+        script
+        for script in context.get("script_files", [])
+        if THEBE not in f"{script} {getattr(script, 'attributes', '')}".lower()
+    ]
 
 
 class RecordRole(SphinxRole):
@@ -259,6 +271,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", configure, priority=900)
     app.connect("source-read", use_executed)
     app.connect("build-finished", copy_mathjax)
+    app.connect("html-page-context", leave_out_thebe, priority=900)
     app.add_role("record", RecordRole())
     app.add_directive("manifest", ManifestDirective)
     app.add_directive("results", ResultsDirective)
