@@ -4,12 +4,15 @@ import re
 from contextlib import contextmanager
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from built_book import BUILT
 
 PHONE = (375, 800)
 TABLET = (768, 1024)
 DESKTOP = (1440, 900)
 LARGEST_PAGE = 3_000_000  # bytes without video
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+MATH_MILLISECONDS = 800  # until formulas stand
 VIDEO = re.compile(rb"data:(video|audio)/[^\"']*")
 
 
@@ -52,6 +55,16 @@ def test_a_page_does_not_scroll_sideways(browser, page_name, size):
     with opened(browser, as_file(page_name), size) as page:
         widest = page.evaluate("document.documentElement.scrollWidth")
         assert widest <= size[0]
+
+
+@pytest.mark.parametrize("size", [PHONE, TABLET, DESKTOP])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_page_is_accessible(browser, page_name, size, scheme):
+    """WCAG 2.1, levels A and AA, as axe-core checks them."""
+    with opened(browser, as_file(page_name), size, scheme) as page:
+        page.wait_for_timeout(MATH_MILLISECONDS)
+        found = Axe().run(page, options={"runOnly": WCAG}).response["violations"]
+        assert [(one["id"], one["nodes"][0]["html"][:120]) for one in found] == []
 
 
 def test_pictures_and_math_are_there(browser, page_name):
