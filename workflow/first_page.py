@@ -10,6 +10,7 @@ written at the end; the first page quotes the record.
 import argparse
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,10 @@ from typing import Any
 import imageio.v3 as iio
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 import lossless_inr_lite as lil
 from lossless_inr_lite.companion.filmstrip import Filmstrip
-from lossless_inr_lite.companion.media import times_of
+from lossless_inr_lite.companion.media import pixels_of, times_of
 from lossless_inr_lite.companion.paths import RESULTS, ROOT
 from lossless_inr_lite.companion.plots import show_picture
 from lossless_inr_lite.companion.records import SCHEMA_VERSION, environment
@@ -47,12 +47,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not fit.lossless:
         print("error: the fit has wrong bits: try another seed", file=sys.stderr)
         return NOT_LOSSLESS
+    with tempfile.TemporaryDirectory() as folder:
+        saved = lil.save(fit, Path(folder) / f"{picture.name}.safetensors")
+        decoded = lil.decode(saved)
+    if decoded.sha256 != picture.sha256:
+        print("error: the saved file decodes to other samples", file=sys.stderr)
+        return NOT_LOSSLESS
     times = times_of([strip], FRAMES)
     frames = [movie_frame(strip.at("seconds", time), picture, time) for time in times]
     write_movie(options.output / "first_page.mp4", frames)
     iio.imwrite(options.output / "first_page.png", frames[int(POSTER_AT * FRAMES)])
     iio.imwrite(options.output / "first_page_end.png", frames[-1])
-    write_json(options.record, record_of(fit, picture, strip))
+    write_json(options.record, record_of(fit, picture, strip, decoded))
     print(f"lossless after {fit.history.last.seconds:.1f} s")
     return 0
 
@@ -87,12 +93,7 @@ def movie_frame(words: np.ndarray, picture: lil.Signal, seconds: float) -> np.nd
     counted = f"{total:,} of {picture.spec.total_bits:,} bits wrong"
     told = counted if total else "0 bits wrong: the SHA-256 of all samples is equal"
     figure.text(0.5, 0.035, f"{seconds:.1f} s: {told}", ha="center", fontsize=12)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    pixels = np.asarray(canvas.buffer_rgba())[..., :3].copy()
-    plt.close(figure)
-    height, width = (length // 2 * 2 for length in pixels.shape[:2])
-    return pixels[:height, :width]
+    return pixels_of(figure)
 
 
 def write_movie(path: Path, frames: Sequence[np.ndarray]) -> None:
@@ -110,9 +111,10 @@ def write_movie(path: Path, frames: Sequence[np.ndarray]) -> None:
         )
 
 
-def record_of(fit: lil.Fit, picture: lil.Signal, strip: Filmstrip) -> dict[str, Any]:
-    """What the first page quotes, with the machine and its load."""
-    decoded = picture.spec.signal(strip.words[-1])
+def record_of(
+    fit: lil.Fit, picture: lil.Signal, strip: Filmstrip, decoded: lil.Signal
+) -> dict[str, Any]:
+    """What the first page quotes, with the machine and its load; `decoded` is from the file."""
     certificate = fit.certificate
     assert certificate is not None
     return {
@@ -129,7 +131,7 @@ def record_of(fit: lil.Fit, picture: lil.Signal, strip: Filmstrip) -> dict[str, 
         "num_parameters": fit.num_parameters,
         "seconds": fit.history.last.seconds,
         "first_wrong_bits": int(wrong_bits(strip.words[0], picture).sum()),
-        "last_wrong_bits": int(wrong_bits(strip.words[-1], picture).sum()),
+        "last_wrong_bits": int(wrong_bits(decoded.words, picture).sum()),
         "ways_of_decoding": len(certificate.ways),
         "sha256_samples": picture.sha256,
         "sha256_decoded": decoded.sha256,

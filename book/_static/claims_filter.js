@@ -51,7 +51,7 @@
         const none = rowsOf([table]).every((row) => row.hidden);
         if (section) section.hidden = none;
       }
-      count.textContent = `${shown} of ${rows.length} claims`;
+      count.textContent = `${shown} of ${rows.length} rows`;
     };
 
     const form = document.createElement("form");

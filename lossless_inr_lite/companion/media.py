@@ -15,6 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import HTML
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from lossless_inr_lite.companion.filmstrip import Filmstrip
 from lossless_inr_lite.companion.plots import LABELS, frame, show_picture
@@ -142,6 +143,11 @@ def _movie_frame(
         note = "" if title == "truth" else f"\n{_wrong_pixels(words, truth)}"
         show_picture(axes, words, num_bits, title + note)
     figure.suptitle(f"{seconds:.2f} s", fontsize=9, y=0.1 / figure.get_figheight())
+    return pixels_of(figure)
+
+
+def pixels_of(figure: Figure) -> np.ndarray:
+    """A figure as pixels (H, W, 3) uint8, and closed. Movies need even sides."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     pixels = np.asarray(canvas.buffer_rgba())[..., :3].copy()

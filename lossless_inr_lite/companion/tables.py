@@ -29,7 +29,14 @@ COMMIT_DIGITS = 9
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Markdown:
-    """A table that Jupyter and the book render; cells are turned into text as they are."""
+    """A table that Jupyter and the book render; cells are turned into text as they are.
+
+    A column without a single cell is left out.
+    """
+    rows = [[str(cell) for cell in row] for row in rows]
+    filled = [place for place in range(len(head)) if not rows or any(row[place] for row in rows)]
+    head = [head[place] for place in filled]
+    rows = [[row[place] for place in filled] for row in rows]
     lines = [_line(head), "|" + "---|" * len(head), *(_line(row) for row in rows)]
     return Markdown("\n".join(lines))
 

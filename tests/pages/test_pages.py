@@ -12,6 +12,23 @@ TABLET = (768, 1024)
 DESKTOP = (1440, 900)
 LARGEST_PAGE = 3_000_000  # bytes without video
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+OPEN_FOLDS = "document.querySelectorAll('details').forEach(fold => { fold.open = true })"
+# Of an article as it is read: what stands in code and in formulas may look like anything.
+TEXT = """() => {
+  const article = document.querySelector("article").cloneNode(true);
+  const apart = "pre, code, mjx-container, script, style, .math";
+  article.querySelectorAll(apart).forEach(element => element.remove());
+  return article.textContent;
+}"""
+EMPTY_COLUMNS = """() => [...document.querySelectorAll("article table")].flatMap(table => {
+  const rows = [...table.querySelectorAll("tbody tr")];
+  const heads = [...table.querySelectorAll("thead th")];
+  const isEmpty = place => rows.every(row => !row.cells[place]?.textContent.trim());
+  return rows.length ? heads.filter((_, place) => isEmpty(place)).map(th => th.textContent) : [];
+})"""
+RAW = re.compile(
+    r"\$[^$\n]{1,80}\$|\|[^|\n]*\||\{(?:doc|cite|numref|record)|\bnan\b|= None\b|\d{6,}\.\d"
+)
 MATH_MILLISECONDS = 800  # until formulas stand
 VIDEO = re.compile(rb"data:(video|audio)/[^\"']*")
 
@@ -62,6 +79,7 @@ def test_a_page_does_not_scroll_sideways(browser, page_name, size):
 def test_a_page_is_accessible(browser, page_name, size, scheme):
     """WCAG 2.1, levels A and AA, as axe-core checks them."""
     with opened(browser, as_file(page_name), size, scheme) as page:
+        page.evaluate(OPEN_FOLDS)
         page.wait_for_timeout(MATH_MILLISECONDS)
         found = Axe().run(page, options={"runOnly": WCAG}).response["violations"]
         assert [(one["id"], one["nodes"][0]["html"][:120]) for one in found] == []
@@ -70,9 +88,11 @@ def test_a_page_is_accessible(browser, page_name, size, scheme):
 def test_pictures_and_math_are_there(browser, page_name):
     with opened(browser, as_file(page_name)) as page:
         page.evaluate("window.MathJax && MathJax.startup && MathJax.startup.promise")
+        page.evaluate(OPEN_FOLDS)
+        page.wait_for_timeout(MATH_MILLISECONDS)
         broken = page.evaluate(
-            "[...document.images].filter(i => i.loading !== 'lazy' && !i.naturalWidth)"
-            ".filter(i => i.offsetParent).map(i => i.src.slice(0, 80))"
+            "[...document.querySelectorAll('article img:not(.print-only)')]"
+            ".filter(i => !i.naturalWidth).map(i => i.src.slice(0, 80))"
         )
         assert broken == []
         assert page.evaluate("document.querySelectorAll('mjx-merror').length") == 0
@@ -81,6 +101,36 @@ def test_pictures_and_math_are_there(browser, page_name):
             ".filter(m => !m.querySelector('mjx-container')).map(m => m.textContent)"
         )
         assert raw == []
+
+
+def test_nothing_raw_is_left_in_the_text(browser, page_name):
+    """No formula that was not recognised, no role or table as written, no value that is none."""
+    with opened(browser, as_file(page_name)) as page:
+        page.wait_for_timeout(MATH_MILLISECONDS)
+        assert RAW.findall(page.evaluate(TEXT)) == []
+        assert page.evaluate(EMPTY_COLUMNS) == []
+
+
+def test_what_is_raw_is_found():
+    found = ["costs $2^n$ bits", "| a | b |", "see {doc}`x`", "BER nan", "116107.0 times"]
+    assert [bool(RAW.search(text)) for text in found] == [True] * len(found)
+
+
+def test_players_have_something_to_play(browser):
+    """The movies and sounds of chapters are inside the page, and their length is known."""
+    for name, least in (("02_image_fitting", 1), ("05_baselines", 1), ("12_audio", 2)):
+        with opened(browser, as_file(f"notebooks/{name}.html")) as page:
+            lengths = page.evaluate(
+                """async () => {
+                  const players = [...document.querySelectorAll("article :is(video, audio)")];
+                  const known = player => player.readyState >= 1 ? player.duration : new Promise(
+                    done => player.addEventListener("loadedmetadata", () => done(player.duration)));
+                  players.forEach(player => { player.preload = "metadata"; player.load(); });
+                  return Promise.all(players.map(known));
+                }"""
+            )
+            assert len(lengths) >= least
+            assert min(lengths) > 0
 
 
 def test_a_page_is_not_heavy(page_name):
