@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lossless_inr_lite.companion.records import SCHEMA_VERSION, environment, peak_memory
+from lossless_inr_lite.companion.rows import load_average
 from lossless_inr_lite.errors import InputError
 
 BAD_INPUT = 2
@@ -74,11 +75,6 @@ def run_command(main: Callable[[], None]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
     return 0
-
-
-def load_average() -> float:
-    """The load average of the last minute. It counts our own processes too."""
-    return os.getloadavg()[0]
 
 
 def in_own_process(script: str | Path, task: dict[str, Any]) -> dict[str, Any]:

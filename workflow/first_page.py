@@ -8,7 +8,6 @@ written at the end; the first page quotes the record.
 """
 
 import argparse
-import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -25,6 +24,7 @@ from lossless_inr_lite.companion.media import pixels_of, times_of
 from lossless_inr_lite.companion.paths import RESULTS, ROOT
 from lossless_inr_lite.companion.plots import show_picture
 from lossless_inr_lite.companion.records import SCHEMA_VERSION, environment
+from lossless_inr_lite.companion.rows import load_average
 from lossless_inr_lite.files import replacing, write_json
 
 SIGNAL = "astronaut"
@@ -122,7 +122,7 @@ def record_of(
         "experiment": "first_page",
         "fits": {},
         "environment": environment(fit.device),
-        "load_average": os.getloadavg()[0],
+        "load_average": load_average(),
         "signal": picture.name,
         "shape": list(picture.samples.shape),
         "num_bits": picture.num_bits,

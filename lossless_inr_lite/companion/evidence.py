@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from lossless_inr_lite.companion.rows import Row
 from lossless_inr_lite.companion.statistics import INTERVAL_FROM, interval
+from lossless_inr_lite.errors import counted
 
 SIGNALS = 3
 """Signals that a measured statement needs."""
@@ -86,9 +87,9 @@ class Evidence:
             return []
         missing = []
         if self.signals < SIGNALS:
-            missing.append(f"{_counted(self.signals, 'signal')} of {SIGNALS}")
+            missing.append(f"{counted(self.signals, 'signal')} of {SIGNALS}")
         if self.random and self.seeds < SEEDS:
-            missing.append(f"{_counted(self.seeds, 'seed')} of {SEEDS}")
+            missing.append(f"{counted(self.seeds, 'seed')} of {SEEDS}")
         if self.capped:
             missing.append(f"our time limit ended {self.capped} of {self.fits} fits")
         if self.settings:
@@ -102,13 +103,13 @@ class Evidence:
             return ""
         if self.exact and not self.data:
             return "arithmetic"
-        parts = [self.data or _counted(self.signals, "signal")]
+        parts = [self.data or counted(self.signals, "signal")]
         if self.pixels:
             parts.append(f"{self.pixels:,} positions")
         if self.width:
             parts.append(f"width {self.width}")
         if self.random and not self.exact:
-            parts.append(_counted(self.seeds, "seed"))
+            parts.append(counted(self.seeds, "seed"))
         return ", ".join(parts)
 
     @property
@@ -202,9 +203,9 @@ def data_text(names: Sequence[str], wanted: str = "") -> tuple[str, bool]:
     ('1 other signal in place of TESTIMAGES', False)
     """
     counts = Counter(set_of(name) for name in names)
-    parts = [f"{name}, {_counted(counts[name], 'signal')}" for name in sorted(counts) if name]
+    parts = [f"{name}, {counted(counts[name], 'signal')}" for name in sorted(counts) if name]
     if counts[""]:
-        parts.append(_counted(counts[""], "other signal"))
+        parts.append(counted(counts[""], "other signal"))
     papers = bool(names) and set(counts) <= ({wanted} if wanted else set(OF_THE_PAPER))
     text = " and ".join(parts)
     if names and wanted and not papers:
@@ -236,10 +237,6 @@ def _seconds(row: Row) -> float:
     """What a fit took until its very end."""
     history = row.get("history")
     return history[-1]["seconds"] if history else row.get("seconds", 0.0)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 # Statements --------------------------------------------------------------------------------------
@@ -357,7 +354,7 @@ class Range:
         """The interval, or why there is none."""
         low, high = self.bounds
         if math.isinf(low) and math.isinf(high):
-            return f"no interval from {_counted(len(self.values), 'signal')}"
+            return f"no interval from {counted(len(self.values), 'signal')}"
         told = f"the interval {low:.4g} to {high:.4g} has a threshold inside"
         wanted = self._signals_that_would_do()
         return (
